@@ -1,0 +1,173 @@
+//! What an action is made with: its facts as data, its fields, its failures and the values that check themselves.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+mod failure;
+mod field;
+mod types;
+
+pub use failure::{Failure, Kind};
+pub use field::{Field, FieldKind};
+pub use types::{Email, Patch, Timestamp, WebUrl};
+
+use crate::json::Object;
+
+/// One thing a destination can do. The type's fields are the action's inputs: their doc comments, types and
+/// `x-default` expressions are the field table, the schema and the validation.
+pub trait Action: DeserializeOwned + JsonSchema + Send + Sized + 'static {
+    /// What the action talks through.
+    type Client: ?Sized + Send + Sync;
+    /// The action's one name: in YAML, metrics, docs and files.
+    const NAME: &'static str;
+    /// The trigger a mapping has that names none.
+    const TRIGGER: &'static str;
+
+    /// Rules between fields, applied to the coerced fields before they are a payload. Pure: the same fields always give
+    /// the same payload. What it changes or cuts it says in `warnings`.
+    fn fit(_fields: &mut Object<'_>, _warnings: &mut Vec<Warning>) -> std::result::Result<(), Unfit> {
+        Ok(())
+    }
+
+    /// Does it. May run twice for one delivery, so it must come to the same end.
+    fn perform(self, client: &Self::Client) -> impl Future<Output = Result> + Send;
+}
+
+/// What one attempt came to.
+pub type Result = std::result::Result<Outcome, Failure>;
+
+/// How an attempt ended well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The destination has it; with what should be known about how.
+    Delivered(Vec<Warning>),
+    /// Nothing needed to be sent; why, as a stable word and as text.
+    Skipped(&'static str, String),
+}
+
+/// Something was changed or dropped on the way, and the rest was delivered.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Warning {
+    /// The field it is about, with a path into it where needed (`metadata.color`).
+    pub field: String,
+    /// A stable word from a closed set.
+    pub code: std::borrow::Cow<'static, str>,
+    /// What was changed, from what to what.
+    pub message: String,
+    /// How many things it is about.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub count: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn is_one(count: &u32) -> bool {
+    *count == 1
+}
+
+impl Warning {
+    /// Code of the warning that metadata was trimmed; counted by a metric of its own.
+    pub const METADATA_TRIMMED: &'static str = "metadata_trimmed";
+
+    /// A warning about a field.
+    pub fn new(field: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
+        Warning { field: field.into(), code: code.into(), message: message.into(), count: 1 }
+    }
+
+    /// The same about several things at once.
+    pub fn about(self, count: usize) -> Self {
+        Warning { count: count.try_into().unwrap_or(u32::MAX), ..self }
+    }
+}
+
+/// Why fields are not a payload. The event will not change, so this is final.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Unfit {
+    /// A stable word from a closed set (`field_missing`, `field_invalid`, …).
+    pub code: std::borrow::Cow<'static, str>,
+    /// The field it is about.
+    pub field: String,
+    /// Why.
+    pub message: String,
+}
+
+impl Unfit {
+    /// A refusal about a field.
+    pub fn new(code: &'static str, field: impl Into<String>, message: impl Into<String>) -> Self {
+        Unfit { code: code.into(), field: field.into(), message: message.into() }
+    }
+}
+
+/// An action's facts, as data: what mapping, docs, schema and forms are made from.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// The action's one name.
+    pub name: &'static str,
+    /// What it does, in a sentence or two.
+    pub summary: String,
+    /// The trigger a mapping has that names none.
+    pub trigger: &'static str,
+    /// Its inputs, in the order of the docs.
+    pub fields: Vec<Field>,
+    /// The JSON Schema of its inputs.
+    pub schema: serde_json::Value,
+    /// [`Action::fit`].
+    pub fit: fn(&mut Object<'_>, &mut Vec<Warning>) -> std::result::Result<(), Unfit>,
+}
+
+impl Facts {
+    /// The field called `name`.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+}
+
+type Performing<'a> = Pin<Box<dyn Future<Output = Result> + Send + 'a>>;
+
+/// An action on a shelf: its facts, and how it is performed.
+pub struct Definition<C: ?Sized + 'static> {
+    /// Its facts.
+    pub facts: Facts,
+    perform: for<'a> fn(&'a [u8], &'a C) -> Performing<'a>,
+}
+
+impl<C: ?Sized + Send + Sync + 'static> Definition<C> {
+    /// The definition of `A`, read from its type.
+    pub fn of<A: Action<Client = C>>() -> Self {
+        let schema = schemars::generate::SchemaSettings::draft2020_12()
+            .with(|settings| settings.inline_subschemas = true)
+            .into_generator()
+            .into_root_schema_for::<A>()
+            .to_value();
+        Definition {
+            facts: Facts {
+                name: A::NAME,
+                summary: schema["description"].as_str().unwrap_or_default().to_owned(),
+                trigger: A::TRIGGER,
+                fields: field::read::<A>(&schema),
+                schema,
+                fit: A::fit,
+            },
+            perform: |payload, client| Box::pin(perform::<A>(payload, client)),
+        }
+    }
+
+    /// Performs the action with a payload: the JSON object that mapping made.
+    pub async fn perform(&self, payload: &[u8], client: &C) -> Result {
+        (self.perform)(payload, client).await
+    }
+}
+
+async fn perform<A: Action>(payload: &[u8], client: &A::Client) -> Result {
+    let mut source = serde_json::Deserializer::from_slice(payload);
+    let action: A = serde_path_to_error::deserialize(&mut source).map_err(|error| {
+        Failure::rejected("payload_invalid", format!("field `{}`: {}", error.path(), error.inner()))
+    })?;
+    action.perform(client).await
+}

@@ -1,0 +1,253 @@
+//! What is owed to a destination: one payload of one action, and the story of the attempts to bring it.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::action::{Failure, Unfit, Warning};
+use crate::instant::Timestamp;
+
+pub mod retry;
+
+/// Where an event stands in the order of acceptance: later events have greater positions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Position(pub u64);
+
+/// Names one delivery for ever: the event's position, and its number among that event's deliveries. Ordered as the events are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id {
+    /// The event's position; below 2^47.
+    pub position: Position,
+    /// The number among the event's deliveries, from 0.
+    pub number: u16,
+}
+
+impl Id {
+    /// The id as one number that keeps the order.
+    pub fn to_number(self) -> u64 {
+        self.position.0 << 16 | u64::from(self.number)
+    }
+
+    /// The id that [`Id::to_number`] gave.
+    pub fn from_number(number: u64) -> Id {
+        Id { position: Position(number >> 16), number: (number & 0xffff) as u16 }
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.position.0, self.number)
+    }
+}
+
+impl FromStr for Id {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Id, String> {
+        let refuse = || format!("`{text}` is not a delivery id like `1042.0`");
+        let (position, number) = text.split_once('.').ok_or_else(refuse)?;
+        Ok(Id {
+            position: Position(position.parse().map_err(|_| refuse())?),
+            number: number.parse().map_err(|_| refuse())?,
+        })
+    }
+}
+
+/// One payload owed to one destination. Does not change once it is recorded.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Delivery {
+    /// The source its event came from.
+    pub source: Arc<str>,
+    /// The destination it is owed to.
+    pub destination: Arc<str>,
+    /// The mapping that made it.
+    pub mapping: Arc<str>,
+    /// The action that brings it.
+    pub action: Arc<str>,
+    /// When its event was accepted.
+    pub accepted_at: Timestamp,
+    /// Hashes of whom it is about (`userId`, `anonymousId`, e-mail, for group calls the company): deliveries to one
+    /// destination that share one go in order. Those of a person are even, those of a company odd.
+    pub keys: Vec<u64>,
+    /// The filled fields, a JSON object; or why there is none.
+    pub payload: Result<Box<RawValue>, Unfit>,
+    /// What mapping changed or dropped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
+}
+
+/// Finished requests of a delivery: the action's name for each, and what it came to.
+pub type Steps = BTreeMap<String, String>;
+
+/// A run of failures of one sort.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failing {
+    /// When the first of them was made.
+    pub since: Timestamp,
+    /// Whether the delivery came too early, rather than that the destination was in trouble.
+    pub too_early: bool,
+}
+
+/// How far a delivery has come. Replaced at every settlement.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Progress {
+    /// Where it stands.
+    pub status: Status,
+    /// Attempts that counted; waiting because of a rate limit or a refused credential does not.
+    pub attempts: u32,
+    /// Attempts of every sort.
+    pub tries: u32,
+    /// Since when every attempt that counted has failed for the same sort of reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing: Option<Failing>,
+    /// What earlier attempts finished, by the action's own names for it; a further attempt goes on from there.
+    #[serde(default, skip_serializing_if = "Steps::is_empty")]
+    pub steps: Steps,
+    /// The last attempts, oldest first; [`Progress::STORY_MAX`] at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub story: Vec<Attempt>,
+}
+
+/// Where a delivery stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum Status {
+    /// To be attempted when its turn comes.
+    Pending,
+    /// Not to be attempted before `until`; `parked` ones stand outside the person's line.
+    Waiting {
+        /// When it is attempted again.
+        until: Timestamp,
+        /// The failure's code.
+        reason: Cow<'static, str>,
+        /// Whether those behind it may go on.
+        parked: bool,
+    },
+    /// The destination has it.
+    Delivered {
+        /// When that was recorded.
+        at: Timestamp,
+    },
+    /// Nothing needed to be sent.
+    Skipped {
+        /// When that was recorded.
+        at: Timestamp,
+        /// Why, as a stable word.
+        reason: Cow<'static, str>,
+    },
+    /// We stopped attempting it.
+    DeadLetter {
+        /// When that was decided.
+        at: Timestamp,
+        /// The failure's code.
+        code: Cow<'static, str>,
+        /// Why, for people.
+        message: String,
+    },
+}
+
+impl Status {
+    /// The status's one word.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Status::Pending => "pending",
+            Status::Waiting { .. } => "waiting",
+            Status::Delivered { .. } => "delivered",
+            Status::Skipped { .. } => "skipped",
+            Status::DeadLetter { .. } => "dead_letter",
+        }
+    }
+
+    /// Whether nothing more will happen to it by itself.
+    pub fn is_settled(&self) -> bool {
+        !matches!(self, Status::Pending | Status::Waiting { .. })
+    }
+}
+
+/// One try of a delivery.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Attempt {
+    /// From 1; also counts those that did not count as a try.
+    pub number: u32,
+    /// When it began.
+    pub at: Timestamp,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+    /// `delivered`, `skipped`, or the failure's kind.
+    pub outcome: Cow<'static, str>,
+    /// The failure, if it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// What should be known about how it was delivered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
+    /// The requests it made and the replies it got; bodies cut at [`Exchange::BODY_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exchanges: Vec<Exchange>,
+}
+
+/// One request to a destination and its reply. Never holds a credential.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Exchange {
+    /// HTTP method.
+    pub method: Cow<'static, str>,
+    /// Path with query, below the destination's base URL.
+    pub path: String,
+    /// The body that was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// The reply's status; absent when there was no reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The reply's body, or why there was none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reply: String,
+}
+
+impl Exchange {
+    /// Bodies in a story are cut here, in bytes.
+    pub const BODY_MAX: usize = 4096;
+}
+
+impl Progress {
+    /// A story keeps this many attempts: the first, and the last ones.
+    pub const STORY_MAX: usize = 10;
+
+    /// A delivery that has not been attempted.
+    pub fn new() -> Progress {
+        Progress {
+            status: Status::Pending,
+            attempts: 0,
+            tries: 0,
+            failing: None,
+            steps: Steps::new(),
+            story: Vec::new(),
+        }
+    }
+
+    /// A delivery that ended before any attempt.
+    pub fn ended(status: Status) -> Progress {
+        Progress { status, ..Progress::new() }
+    }
+
+    /// Adds an attempt to the story.
+    pub fn record(&mut self, attempt: Attempt) {
+        self.tries = attempt.number;
+        if self.story.len() == Self::STORY_MAX {
+            self.story.remove(1);
+        }
+        self.story.push(attempt);
+    }
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Progress::new()
+    }
+}

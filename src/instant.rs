@@ -1,0 +1,85 @@
+//! Reading a moment from what senders write: the one rule for dates everywhere.
+//!
+//! A moment is RFC 3339, a civil date-time or date (taken as UTC), or a Unix time in seconds, milliseconds or
+//! microseconds, told apart by size. Nothing else.
+
+pub use jiff::Timestamp;
+use jiff::civil;
+use jiff::tz::TimeZone;
+
+use crate::json::Json;
+
+/// Below this a Unix time is in seconds (it is then before the year 5138).
+const SECONDS_BELOW: i128 = 100_000_000_000;
+/// Below this it is in milliseconds, from here on in microseconds.
+const MILLISECONDS_BELOW: i128 = 100_000_000_000_000;
+
+/// Reads a moment from text.
+pub fn parse(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    if text.len() > 64 {
+        return None;
+    }
+    if let Ok(number) = text.parse::<i64>() {
+        return from_number(number as f64);
+    }
+    if let Ok(timestamp) = text.parse::<Timestamp>() {
+        return Some(timestamp);
+    }
+    let civil = match text.parse::<civil::DateTime>() {
+        Ok(civil) => civil,
+        Err(_) => text.parse::<civil::Date>().ok()?.into(),
+    };
+    Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())
+}
+
+/// Reads a moment from a Unix time in s, ms or µs.
+pub fn from_number(number: f64) -> Option<Timestamp> {
+    if !number.is_finite() || number < 0.0 {
+        return None;
+    }
+    let microseconds = match number as i128 {
+        n if n < SECONDS_BELOW => number * 1e6,
+        n if n < MILLISECONDS_BELOW => number * 1e3,
+        _ => number,
+    };
+    Timestamp::from_microsecond(microseconds as i64).ok()
+}
+
+/// Reads a moment from a JSON string or number.
+pub fn from_json(json: &Json<'_>) -> Option<Timestamp> {
+    match json {
+        Json::String(text) => parse(text),
+        Json::Number(number) => from_number(number.as_f64()?),
+        _ => None,
+    }
+}
+
+/// The moment as RFC 3339 with milliseconds, as SDKs write it.
+pub fn to_text(at: Timestamp) -> String {
+    format!("{at:.3}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<&str>) {
+        assert_eq!(parse(text).map(to_text).as_deref(), expected, "{text}");
+    }
+
+    #[test]
+    fn reads_the_forms_of_the_rule_and_no_other() {
+        check("2024-03-01T12:00:00.5Z", Some("2024-03-01T12:00:00.500Z"));
+        check("2024-03-01T12:00:00+02:00", Some("2024-03-01T10:00:00.000Z"));
+        check("2024-03-01T12:00:00", Some("2024-03-01T12:00:00.000Z"));
+        check("2024-03-01", Some("2024-03-01T00:00:00.000Z"));
+        check("1709294400", Some("2024-03-01T12:00:00.000Z"));
+        check("1709294400500", Some("2024-03-01T12:00:00.500Z"));
+        check("1709294400500000", Some("2024-03-01T12:00:00.500Z"));
+        for text in ["", "yesterday", "12.5", "March 1 2024", "2024-13-45", "2024-02-30", "-5", "0x10"] {
+            check(text, None);
+        }
+    }
+}

@@ -1,0 +1,499 @@
+//! JSON as it came: members in the order of the source, text borrowed from the bytes that were read.
+//!
+//! # Why
+//! Intercom keeps the first ten metadata keys in the order sent, so the order of the source matters; and an event is
+//! read on every pass through the corridor, so reading must be cheap. `serde_json` does the reading; this tree only
+//! differs from its `Value` in keeping order and in copying nothing.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+pub use serde_json::Number;
+
+/// One JSON value. Text is borrowed where the source had no escapes in it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Json<'a> {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// An integer of 64 bits, else an IEEE double.
+    Number(Number),
+    /// Text.
+    String(Cow<'a, str>),
+    /// `[…]`
+    List(Vec<Json<'a>>),
+    /// `{…}`
+    Object(Object<'a>),
+}
+
+/// The members of an object, in the order of the source; no key twice.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Object<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
+
+/// Why bytes are not JSON that can be taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Malformed {
+    /// A stable word from a closed set: `malformed_json`, `invalid_utf8`, `duplicate_key`, `nul_character`, `too_deep`,
+    /// `number_out_of_range`, `lone_surrogate`.
+    pub code: &'static str,
+    /// What is wrong, and at which line and column.
+    pub message: String,
+}
+
+/// Reads JSON text. Refuses what readers further on would disagree about: duplicate keys, NUL characters, lone
+/// surrogates (RFC 8259 §8.2), numbers beyond a double, and nesting deeper than 127.
+pub fn parse(bytes: &[u8]) -> Result<Json<'_>, Malformed> {
+    let text = std::str::from_utf8(bytes).map_err(|error| Malformed {
+        code: "invalid_utf8",
+        message: format!("not UTF-8 at byte {}", error.valid_up_to()),
+    })?;
+    let fault = RefCell::new(None);
+    let mut source = serde_json::Deserializer::from_str(text);
+    let read = Reader { fault: &fault }.deserialize(&mut source).and_then(|json| source.end().map(|()| json));
+    read.map_err(|error| malformed(fault.take(), &error))
+}
+
+fn malformed(fault: Option<(&'static str, String)>, error: &serde_json::Error) -> Malformed {
+    let place = format!("line {} column {}", error.line(), error.column());
+    if let Some((code, message)) = fault {
+        return Malformed { code, message: format!("{message} at {place}") };
+    }
+    let text = error.to_string();
+    let code = if text.starts_with("recursion limit") {
+        "too_deep"
+    } else if text.starts_with("number out of range") {
+        "number_out_of_range"
+    } else if text.contains("surrogate") || text.contains("hex escape") {
+        "lone_surrogate"
+    } else {
+        "malformed_json"
+    };
+    let message = match code {
+        "too_deep" => format!("nested deeper than 127 levels at {place}"),
+        _ => text,
+    };
+    Malformed { code, message }
+}
+
+impl<'a> Json<'a> {
+    /// The member `key`, when this is an object that has it.
+    pub fn get(&self, key: &str) -> Option<&Json<'a>> {
+        self.as_object()?.get(key)
+    }
+
+    /// The text, when this is a string.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Json::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The members, when this is an object.
+    pub fn as_object(&self) -> Option<&Object<'a>> {
+        match self {
+            Json::Object(object) => Some(object),
+            _ => None,
+        }
+    }
+
+    /// The items, when this is a list.
+    pub fn as_list(&self) -> Option<&[Json<'a>]> {
+        match self {
+            Json::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// Whether this is `null`.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Json::Null)
+    }
+
+    /// The JSON type's name, as messages use it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Json::Null => "null",
+            Json::Bool(_) => "boolean",
+            Json::Number(_) => "number",
+            Json::String(_) => "string",
+            Json::List(_) => "list",
+            Json::Object(_) => "object",
+        }
+    }
+
+    /// The same value that borrows nothing.
+    pub fn into_owned(self) -> Json<'static> {
+        match self {
+            Json::Null => Json::Null,
+            Json::Bool(value) => Json::Bool(value),
+            Json::Number(number) => Json::Number(number),
+            Json::String(text) => Json::String(Cow::Owned(text.into_owned())),
+            Json::List(items) => Json::List(items.into_iter().map(Json::into_owned).collect()),
+            Json::Object(object) => Json::Object(object.into_owned()),
+        }
+    }
+
+    /// The same value as `serde_json` holds it; member order is lost.
+    pub fn to_value(&self) -> serde_json::Value {
+        match self {
+            Json::Null => serde_json::Value::Null,
+            Json::Bool(value) => (*value).into(),
+            Json::Number(number) => serde_json::Value::Number(number.clone()),
+            Json::String(text) => text.to_string().into(),
+            Json::List(items) => items.iter().map(Json::to_value).collect(),
+            Json::Object(object) => serde_json::Value::Object(
+                object.iter().map(|(key, value)| (key.to_string(), value.to_value())).collect(),
+            ),
+        }
+    }
+}
+
+impl<'a> Object<'a> {
+    /// No members.
+    pub const fn new() -> Self {
+        Object(Vec::new())
+    }
+
+    /// The member `key`.
+    pub fn get(&self, key: &str) -> Option<&Json<'a>> {
+        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+    }
+
+    /// The member `key`, to change it in place.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Json<'a>> {
+        self.0.iter_mut().find(|(name, _)| name == key).map(|(_, value)| value)
+    }
+
+    /// Sets `key`: in its old place when it was there, else last.
+    pub fn insert(&mut self, key: impl Into<Cow<'a, str>>, value: Json<'a>) {
+        let key = key.into();
+        match self.get_mut(&key) {
+            Some(old) => *old = value,
+            None => self.0.push((key, value)),
+        }
+    }
+
+    /// Appends a member whose key is known to be new.
+    pub fn push_new(&mut self, key: impl Into<Cow<'a, str>>, value: Json<'a>) {
+        self.0.push((key.into(), value));
+    }
+
+    /// Takes the member `key` out; the others keep their order.
+    pub fn remove(&mut self, key: &str) -> Option<Json<'a>> {
+        let at = self.0.iter().position(|(name, _)| name == key)?;
+        Some(self.0.remove(at).1)
+    }
+
+    /// Appends the members of `other` whose keys are not here.
+    pub fn append_missing(&mut self, other: Object<'a>) {
+        let mut seen = HashSet::new();
+        for (key, value) in other {
+            if !is_repeated(&key, &self.0, &mut seen) {
+                self.0.push((key, value));
+            }
+        }
+    }
+
+    /// The members in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Json<'a>)> {
+        self.0.iter().map(|(key, value)| (&**key, value))
+    }
+
+    /// How many members there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The same members, borrowing nothing.
+    pub fn into_owned(self) -> Object<'static> {
+        Object(self.0.into_iter().map(|(key, value)| (Cow::Owned(key.into_owned()), value.into_owned())).collect())
+    }
+}
+
+impl<'a> IntoIterator for Object<'a> {
+    type Item = (Cow<'a, str>, Json<'a>);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> FromIterator<(Cow<'a, str>, Json<'a>)> for Object<'a> {
+    fn from_iter<I: IntoIterator<Item = (Cow<'a, str>, Json<'a>)>>(members: I) -> Self {
+        let mut object = Object::new();
+        for (key, value) in members {
+            object.insert(key, value);
+        }
+        object
+    }
+}
+
+impl From<&serde_json::Value> for Json<'static> {
+    fn from(value: &serde_json::Value) -> Self {
+        match value {
+            serde_json::Value::Null => Json::Null,
+            serde_json::Value::Bool(value) => Json::Bool(*value),
+            serde_json::Value::Number(number) => Json::Number(number.clone()),
+            serde_json::Value::String(text) => Json::String(text.clone().into()),
+            serde_json::Value::Array(items) => Json::List(items.iter().map(Json::from).collect()),
+            serde_json::Value::Object(members) => {
+                Json::Object(members.iter().map(|(key, value)| (key.clone().into(), Json::from(value))).collect())
+            }
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Json<'a> {
+    fn from(text: &'a str) -> Self {
+        Json::String(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Json<'_> {
+    fn from(text: String) -> Self {
+        Json::String(Cow::Owned(text))
+    }
+}
+
+impl From<i64> for Json<'_> {
+    fn from(number: i64) -> Self {
+        Json::Number(number.into())
+    }
+}
+
+impl From<bool> for Json<'_> {
+    fn from(value: bool) -> Self {
+        Json::Bool(value)
+    }
+}
+
+impl<'a> From<Object<'a>> for Json<'a> {
+    fn from(object: Object<'a>) -> Self {
+        Json::Object(object)
+    }
+}
+
+/// Writes compact JSON.
+impl fmt::Display for Json<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Json::Null => serializer.serialize_unit(),
+            Json::Bool(value) => serializer.serialize_bool(*value),
+            Json::Number(number) => number.serialize(serializer),
+            Json::String(text) => serializer.serialize_str(text),
+            Json::List(items) => {
+                let mut list = serializer.serialize_seq(Some(items.len()))?;
+                for item in items {
+                    list.serialize_element(item)?;
+                }
+                list.end()
+            }
+            Json::Object(object) => object.serialize(serializer),
+        }
+    }
+}
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.len()))?;
+        for (key, value) in &self.0 {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+/// Reads one value; remembers in `fault` what serde's own error could only say as text.
+#[derive(Clone, Copy)]
+struct Reader<'f> {
+    fault: &'f RefCell<Option<(&'static str, String)>>,
+}
+
+impl Reader<'_> {
+    fn refuse<E: serde::de::Error>(&self, code: &'static str, message: String) -> E {
+        self.fault.replace(Some((code, message)));
+        E::custom(code)
+    }
+
+    fn text<E: serde::de::Error>(&self, text: &str) -> Result<(), E> {
+        match text.as_bytes().contains(&0) {
+            true => Err(self.refuse("nul_character", "text contains the character U+0000".to_owned())),
+            false => Ok(()),
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Reader<'_> {
+    type Value = Json<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json<'de>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Reader<'_> {
+    type Value = Json<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Json<'de>, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Json<'de>, E> {
+        Ok(Json::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Json<'de>, E> {
+        Ok(Json::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Json<'de>, E> {
+        Ok(Json::Number(value.into()))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Json<'de>, E> {
+        Number::from_f64(value).map(Json::Number).ok_or_else(|| E::custom("number out of range"))
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Json<'de>, E> {
+        // Text without escapes holds no U+0000: as a raw byte it is no JSON.
+        Ok(Json::String(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Json<'de>, E> {
+        self.text(text)?;
+        Ok(Json::String(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut source: A) -> Result<Json<'de>, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = source.next_element_seed(self)? {
+            items.push(item);
+        }
+        Ok(Json::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut source: A) -> Result<Json<'de>, A::Error> {
+        let mut members: Vec<(Cow<'de, str>, Json<'de>)> = Vec::with_capacity(8);
+        let mut seen: HashSet<Cow<'de, str>> = HashSet::new();
+        while let Some(key) = source.next_key_seed(Key(self))? {
+            if is_repeated(&key, &members, &mut seen) {
+                return Err(self.refuse("duplicate_key", format!("key {:?} appears twice in one object", cut(&key))));
+            }
+            let value = source.next_value_seed(self)?;
+            members.push((key, value));
+        }
+        Ok(Json::Object(Object(members)))
+    }
+}
+
+/// Small objects are compared member by member; large ones through a set, so that ten thousand keys cost no more each.
+#[expect(clippy::ptr_arg, reason = "a borrowed key goes into the set without a copy")]
+fn is_repeated<'a>(key: &Cow<'a, str>, members: &[(Cow<'a, str>, Json<'a>)], seen: &mut HashSet<Cow<'a, str>>) -> bool {
+    const SMALL: usize = 32;
+    if members.len() < SMALL {
+        return members.iter().any(|(name, _)| name == key);
+    }
+    if seen.is_empty() {
+        seen.extend(members.iter().map(|(name, _)| name.clone()));
+    }
+    !seen.insert(key.clone())
+}
+
+/// The first characters of a text, for messages.
+fn cut(text: &str) -> String {
+    text.chars().take(60).collect()
+}
+
+struct Key<'f>(Reader<'f>);
+
+impl<'de> DeserializeSeed<'de> for Key<'_> {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key<'_> {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Cow<'de, str>, E> {
+        self.0.text(text)?;
+        Ok(Cow::Owned(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refused(text: &[u8], code: &str) {
+        assert_eq!(parse(text).map_err(|error| error.code), Err(code), "{}", String::from_utf8_lossy(text));
+    }
+
+    #[test]
+    fn keeps_order_and_writes_back_what_was_read() {
+        let text = r#"{"b":1,"a":[true,null,1.5,-3,18446744073709551615],"c":{"z":"é\n","y":{}}}"#;
+        assert_eq!(parse(text.as_bytes()).unwrap().to_string(), text);
+    }
+
+    #[test]
+    fn refuses_what_readers_disagree_about() {
+        refused(br#"{"a":1,"a":2}"#, "duplicate_key");
+        refused(br#"{"a":{"b":1,"\u0062":2}}"#, "duplicate_key");
+        refused(br#"{"a":"x\u0000"}"#, "nul_character");
+        refused(br#"{"a\u0000":1}"#, "nul_character");
+        refused(br#"{"a":"\ud800"}"#, "lone_surrogate");
+        refused(br#"{"a":"\udc00x"}"#, "lone_surrogate");
+        refused(br#"{"a":1e400}"#, "number_out_of_range");
+        refused(b"{\"a\":\"\xff\"}", "invalid_utf8");
+        refused(b"{\"a\":\"\0\"}", "malformed_json");
+        refused(b"{\"\0\":1}", "malformed_json");
+        refused(b"{} {}", "malformed_json");
+        refused(b"", "malformed_json");
+        refused("[".repeat(10_000).as_bytes(), "too_deep");
+    }
+
+    #[test]
+    fn finds_a_duplicate_among_many_keys() {
+        let many = |last: &str| {
+            let keys: Vec<String> = (0..5_000).map(|n| format!("\"k{n}\":{n}")).collect();
+            format!("{{{},\"{last}\":0}}", keys.join(","))
+        };
+        refused(many("k7").as_bytes(), "duplicate_key");
+        refused(many("k4999").as_bytes(), "duplicate_key");
+        assert!(parse(many("k5000").as_bytes()).is_ok());
+    }
+}
