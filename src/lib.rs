@@ -57,4 +57,5 @@ pub mod event;
 pub mod sample;
 
 pub mod delivery;
+pub mod mapping;
 

@@ -1,0 +1,294 @@
+//! From a destination file to its mappings, or to every problem in it at once.
+
+use crate::action::{Facts, Field, FieldKind};
+use crate::json::Json;
+use crate::mapping::coerce::{Misfit, coerce, meant_choice};
+use crate::mapping::expression::{Expression, Reader};
+use crate::mapping::file::{Entry, File, Test, Text};
+use crate::mapping::trigger::Trigger;
+use crate::mapping::{Filled, Mapping, Mappings};
+use crate::yaml::{self, Key, Lookup, Node, Place, Problems, Value, cut, interpolate, meant};
+
+/// What a file may refer to.
+#[derive(Clone, Copy)]
+pub struct Known<'k> {
+    /// The kinds of destination by name, each with its actions.
+    pub destinations: &'k [(&'k str, Vec<&'static Facts>)],
+    /// The names of the sources there are; `None` when they are not known here and so not checked.
+    pub sources: Option<&'k [&'k str]>,
+    /// Notes what is wrong with the settings of a kind of destination.
+    pub check_settings: &'k dyn Fn(&str, &Node, &mut Problems),
+    /// Where `${…}` is looked up.
+    pub lookup: Lookup<'k>,
+}
+
+/// A file that can be used.
+#[derive(Debug)]
+pub struct Compiled {
+    /// Its mappings.
+    pub mappings: Mappings,
+    /// Its tests.
+    pub tests: Vec<Test>,
+    /// Warnings.
+    pub problems: Problems,
+}
+
+/// Compiles the text of a destination file. `file` is its name, as messages show it; the destination is called by the
+/// last part of it, without its ending.
+pub fn compile(text: &str, file: &str, known: &Known<'_>) -> Result<Compiled, Problems> {
+    let mut problems = Problems::new(file, text);
+    let Some(mut node) = yaml::parse(&mut problems) else { return Err(problems) };
+    interpolate(&mut node, known.lookup, &mut problems);
+    let read = File::read(&node, &mut problems);
+    let compiled = read.map(|file| {
+        let mappings = Compiler { known, problems: &mut problems }.mappings(&file);
+        (mappings, file.tests)
+    });
+    problems.sort();
+    match compiled {
+        Some((mappings, tests)) if !problems.has_errors() => {
+            Ok(Compiled { mappings: Mappings { name: name_of(file), ..mappings }, tests, problems })
+        }
+        _ => Err(problems),
+    }
+}
+
+fn name_of(file: &str) -> String {
+    let last = file.rsplit(['/', '\\']).next().unwrap_or(file);
+    last.rsplit_once('.').map_or(last, |(name, _)| name).to_owned()
+}
+
+struct Compiler<'c, 'p> {
+    known: &'c Known<'c>,
+    problems: &'p mut Problems,
+}
+
+impl<'c> Compiler<'c, '_> {
+    fn mappings(&mut self, file: &File<'_>) -> Mappings {
+        let actions = self.actions(file.destination.as_ref());
+        let sources = file.sources.as_deref().map(|sources| self.sources(sources));
+        let filter = file.filter.as_ref().and_then(|filter| self.trigger(filter));
+        if file.mappings.is_empty() {
+            self.problems.warning("no_mappings", &Place { line: 1, column: 1, ..Place::default() }, "", "no mappings");
+        }
+        self.names(&file.mappings);
+        let kind = file.destination.as_ref();
+        let settings = file.settings.cloned().unwrap_or_else(|| empty(kind.map(|kind| &kind.node.place)));
+        if let Some(kind) = kind {
+            (self.known.check_settings)(kind.text, &settings, self.problems);
+        }
+        Mappings {
+            name: String::new(),
+            kind: kind.map(|kind| kind.text.to_owned()).unwrap_or_default(),
+            enabled: file.enabled,
+            sources,
+            settings,
+            filter,
+            mappings: file.mappings.iter().filter_map(|entry| self.mapping(entry, actions)).collect(),
+        }
+    }
+
+    /// The actions of a kind of destination; `None` when there is no such kind.
+    fn actions(&mut self, destination: Option<&Text<'_>>) -> Option<&'c [&'static Facts]> {
+        let destination = destination?;
+        let known = self.known.destinations;
+        let found = known.iter().find(|(name, _)| *name == destination.text);
+        if found.is_none() {
+            let help = meant(destination.text, known.iter().map(|(name, _)| *name));
+            self.error("unknown_destination", destination, "destination", help);
+        }
+        found.map(|(_, actions)| actions.as_slice())
+    }
+
+    /// Notes an unknown word.
+    fn error(&mut self, code: &'static str, text: &Text<'_>, what: &str, help: String) {
+        let message = format!("unknown {what} `{}`", text.node.shown());
+        self.problems.error(code, &text.node.place, &text.path, message).help(help);
+    }
+
+    fn sources(&mut self, sources: &[Text<'_>]) -> Vec<String> {
+        for source in sources {
+            let Some(known) = self.known.sources else { break };
+            if !known.contains(&source.text) {
+                let help = meant(source.text, known.iter().copied());
+                self.error("unknown_source", source, "source", help);
+            }
+        }
+        sources.iter().map(|source| source.text.to_owned()).collect()
+    }
+
+    fn trigger(&mut self, text: &Text<'_>) -> Option<Trigger> {
+        match Trigger::parse(text.text) {
+            Ok(parsed) => {
+                for warning in parsed.warnings {
+                    let place = self.problems.inside(text.node, warning.span);
+                    self.problems.warning("trigger_doubtful", &place, &text.path, warning.message).help = warning.help;
+                }
+                Some(parsed.trigger)
+            }
+            Err(problem) => {
+                let place = self.problems.inside(text.node, problem.span);
+                self.problems.error("trigger_invalid", &place, &text.path, problem.message).help = problem.help;
+                None
+            }
+        }
+    }
+
+    /// Two mappings of one name would be one in the records.
+    fn names(&mut self, entries: &[Entry<'_>]) {
+        let names: Vec<&Text<'_>> = entries.iter().filter_map(|entry| entry.name.as_ref()).collect();
+        for (at, name) in names.iter().enumerate() {
+            let Some(first) = names[..at].iter().find(|first| first.text == name.text) else { continue };
+            let message = format!("a mapping on line {} is already called `{}`", first.node.place.line, cut(name.text));
+            self.problems.error("duplicate_name", &name.node.place, &name.path, message).help("give it another name");
+        }
+    }
+
+    fn mapping(&mut self, entry: &Entry<'_>, actions: Option<&[&'static Facts]>) -> Option<Mapping> {
+        let own_trigger = entry.trigger.as_ref().map(|text| (self.trigger(text), text.text));
+        let (action, actions) = (entry.action.as_ref()?, actions?);
+        let Some(facts) = actions.iter().copied().find(|facts| facts.name == action.text) else {
+            self.error("unknown_action", action, "action", meant(action.text, actions.iter().map(|facts| facts.name)));
+            return None;
+        };
+        let default_trigger = || Text { text: facts.trigger, node: action.node, path: action.path.clone() };
+        let (trigger, trigger_text) = match own_trigger {
+            Some((trigger, text)) => (trigger, text),
+            None => (self.trigger(&default_trigger()), facts.trigger),
+        };
+        let fields = self.fields(entry, facts);
+        let trigger = trigger?;
+        Some(Mapping {
+            name: entry.name.as_ref()?.text.to_owned(),
+            enabled: entry.enabled,
+            kinds: trigger.kinds(),
+            trigger,
+            trigger_text: trigger_text.to_owned(),
+            action: facts,
+            on_invalid: entry.on_invalid,
+            fields,
+        })
+    }
+
+    /// How each field is filled, in the action's order.
+    fn fields(&mut self, entry: &Entry<'_>, facts: &'static Facts) -> Vec<Filled> {
+        for (key, _) in entry.fields.iter().filter(|(key, _)| facts.field(&key.name).is_none()) {
+            self.unknown_field(entry, key, facts);
+        }
+        let mut filled = Vec::new();
+        for field in &facts.fields {
+            let given = entry.fields.iter().find(|(key, _)| key.name == field.name).map(|(_, node)| node);
+            let default = || Some(Node::from_json(field.default.as_ref().filter(|_| entry.defaults)?, &entry.place));
+            match given {
+                Some(node) if node.is_null() => self.require(field, entry, &node.place, "and cannot be unset"),
+                Some(node) => filled.extend(self.filled(field, node, entry, false)),
+                None => match default() {
+                    Some(node) => filled.extend(self.filled(field, &node, entry, true)),
+                    None => self.require(field, entry, &entry.place, "and has no default here"),
+                },
+            }
+        }
+        filled
+    }
+
+    fn unknown_field(&mut self, entry: &Entry<'_>, key: &Key, facts: &Facts) {
+        let message = format!("`{}` has no field `{}`", facts.name, cut(&key.name));
+        let path = format!("{}.fields.{}", entry.path, key.name);
+        let help = meant(&key.name, facts.fields.iter().map(|field| field.name.as_str()));
+        self.problems.error("unknown_field", &key.place, &path, message).help(help);
+    }
+
+    fn require(&mut self, field: &Field, entry: &Entry<'_>, place: &Place, why: &str) {
+        if field.required {
+            let message = format!("field `{}` is required {why}", field.name);
+            let path = format!("{}.fields", entry.path);
+            self.problems
+                .error("field_missing", place, &path, message)
+                .help(format!("add it to `fields`: {}", field.docs));
+        }
+    }
+
+    fn filled(&mut self, field: &'static Field, node: &Node, entry: &Entry<'_>, is_default: bool) -> Option<Filled> {
+        let path = format!("{}.fields.{}", entry.path, field.name);
+        let mut reader = Reader { problems: self.problems, path: path.clone(), at_event: true };
+        let expression = Expression::parse(node, &mut reader)?;
+        let text = match node.as_written() {
+            Json::String(text) => text.into_owned(),
+            other => other.to_string(),
+        };
+        let expression = self.fitted(field, expression, node, &path)?;
+        Some(Filled { field, expression, text, is_default })
+    }
+
+    /// Checks what can be known before any event: literals are fitted here and now, and kinds must agree.
+    fn fitted(&mut self, field: &Field, expression: Expression, node: &Node, path: &str) -> Option<Expression> {
+        if let Expression::Literal(value) = expression {
+            return self.literal(field, value, node, path);
+        }
+        let gives = expression.gives();
+        let fits = match (field.kind, gives) {
+            (FieldKind::Object, Some(kind)) => kind == "object",
+            (FieldKind::Any, _) | (_, None) => true,
+            (_, Some(kind)) => kind != "object",
+        };
+        if fits {
+            return Some(expression);
+        }
+        let gives = if gives == Some("string") { "text" } else { gives.unwrap_or_default() };
+        let message = format!("field `{}` takes {}, and this always gives {gives}", field.name, field.kind.name());
+        self.problems.error("value_invalid", &node.place, path, message);
+        None
+    }
+
+    fn literal(&mut self, field: &Field, value: Json<'static>, node: &Node, path: &str) -> Option<Expression> {
+        let mistaken = value.as_str().and_then(mistaken_path);
+        match coerce(field, Some(std::borrow::Cow::Borrowed(&value)), &mut Vec::new()) {
+            Err(Misfit(why)) => {
+                let message = format!("field `{}`: {}", field.name, redact(why, node));
+                let choice = meant_choice(field, &value).map(|word| format!("did you mean `{word}`?"));
+                let form = (field.kind == FieldKind::Timestamp)
+                    .then(|| "a date is 2026-01-31, 2026-01-31T12:00:00Z or a Unix time".to_owned());
+                let problem = self.problems.error("value_invalid", &node.place, path, message);
+                problem.help = choice.or(mistaken).or(form);
+                None
+            }
+            Ok(None) => {
+                let message = format!("field `{}` stays out: this counts as missing", field.name);
+                let help = "write null to unset a field".to_owned();
+                self.problems.warning("value_empty", &node.place, path, message).help(help);
+                None
+            }
+            Ok(Some(fitted)) => {
+                let fitted = fitted.into_owned();
+                if let Some(help) = mistaken {
+                    let message = format!("`{}` is text, not a path", node.shown());
+                    self.problems.warning("path_mistaken", &node.place, path, message).help(help);
+                }
+                Some(Expression::Literal(fitted))
+            }
+        }
+    }
+}
+
+/// What was meant by a text that is a path but for its beginning.
+fn mistaken_path(text: &str) -> Option<String> {
+    let begins = ["properties.", "traits.", "context."].iter().any(|root| text.starts_with(root));
+    (begins && !text.contains(' ')).then(|| format!("did you mean `$.{}`?", cut(text)))
+}
+
+/// Messages show `${…}`, not what it stood for.
+fn redact(message: String, node: &Node) -> String {
+    match (&node.written, node.as_text()) {
+        (Some(written), Some(text)) if !text.is_empty() => message.replace(&cut(text), written),
+        _ => message,
+    }
+}
+
+/// Settings that nobody wrote.
+fn empty(place: Option<&Place>) -> Node {
+    let first = || Place { line: 1, column: 1, ..Place::default() };
+    Node { value: Value::Map(Vec::new()), place: place.cloned().unwrap_or_else(first), written: None }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! `$template`: text with values of the event in it. Any text that holds `{{ … }}` is one.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+use std::ops::Range;
+
+use super::{Directive, Kind, Sign, refuse};
+use crate::json::{Json, Number};
+use crate::mapping::expression::{Expression, Found, Reader};
+use crate::mapping::path::{Path, Scope, Spelling};
+use crate::yaml::{Node, Value};
+
+/// `$template`
+pub const KIND: Kind = Kind {
+    name: "template",
+    docs: "Text in which each `{{ path }}` is replaced by what stands there, or by nothing. Always gives text: numbers \
+           and truth values as they are written, lists joined by commas, objects as JSON. Space left over at an end \
+           where nothing was put in is taken away; with nothing to put in anywhere, all of it is empty.",
+    example: "\"{{ traits.firstName }} {{ traits.lastName }}\"",
+    parse,
+};
+
+#[derive(Debug)]
+struct Template(Vec<Part>);
+
+#[derive(Debug)]
+enum Part {
+    Text(Box<str>),
+    Path(Path),
+}
+
+impl Directive for Template {
+    fn resolve<'e>(&'e self, scope: &Scope<'e>) -> Found<'e> {
+        self.render(scope).map(|text| Cow::Owned(Json::String(text)))
+    }
+
+    fn gives(&self) -> Option<&'static str> {
+        Some("string")
+    }
+}
+
+impl Template {
+    fn render<'e>(&'e self, scope: &Scope<'e>) -> Option<Cow<'e, str>> {
+        if let [Part::Path(path)] = self.0.as_slice() {
+            return Some(match path.resolve(scope) {
+                Some(Cow::Borrowed(Json::String(text))) => Cow::Borrowed(text.as_ref()),
+                found => text_of(found),
+            });
+        }
+        let mut text = String::with_capacity(32);
+        let (mut filled, mut left_out) = (false, false);
+        for part in &self.0 {
+            match part {
+                Part::Text(part) => text.push_str(part),
+                Part::Path(path) => match path.resolve(scope) {
+                    None => left_out = true,
+                    Some(value) if value.is_null() => left_out = true,
+                    Some(value) => {
+                        filled = true;
+                        push(&mut text, &value);
+                    }
+                },
+            }
+        }
+        Some(match (filled, left_out) {
+            (true, false) => text.into(),
+            (true, true) => text.trim().to_owned().into(),
+            (false, _) => "".into(),
+        })
+    }
+}
+
+fn text_of<'e>(found: Found<'_>) -> Cow<'e, str> {
+    let mut text = String::new();
+    if let Some(value) = found {
+        push(&mut text, &value);
+    }
+    text.into()
+}
+
+fn push(text: &mut String, value: &Json<'_>) {
+    match value {
+        Json::Null => {}
+        Json::Bool(value) => text.push_str(if *value { "true" } else { "false" }),
+        Json::Number(number) => text.push_str(&number_text(number)),
+        Json::String(value) => text.push_str(value),
+        Json::List(items) => {
+            for (at, item) in items.iter().enumerate() {
+                if at > 0 {
+                    text.push(',');
+                }
+                push(text, item);
+            }
+        }
+        // Writing into a `String` cannot fail.
+        Json::Object(_) => drop(write!(text, "{value}")),
+    }
+}
+
+/// A number as people write it: `12` for `12.0`.
+pub(in crate::mapping) fn number_text(number: &Number) -> String {
+    match number.as_f64() {
+        Some(value) if number.is_f64() && value.fract() == 0.0 && value.abs() < 1e21 => format!("{value:.0}"),
+        _ => number.to_string(),
+    }
+}
+
+/// Reads a text with `{{ … }}` in it; text without is a literal.
+pub(in crate::mapping) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Expression> {
+    let text = node.as_text()?;
+    let mut parts = Vec::new();
+    let mut at = 0;
+    let mut literal = String::new();
+    let mut complete = true;
+    while let Some(hole) = next_hole(text, at) {
+        literal.push_str(&text[at..hole.whole.start]);
+        at = hole.whole.end;
+        if hole.path.is_empty() {
+            literal.push_str(&text[hole.whole]);
+            continue;
+        }
+        let Some(path) = reader.path(node, hole.path, Spelling::Loose) else {
+            complete = false;
+            continue;
+        };
+        if !literal.is_empty() {
+            parts.push(Part::Text(std::mem::take(&mut literal).into()));
+        }
+        parts.push(Part::Path(path));
+    }
+    literal.push_str(&text[at..]);
+    if let Some(open) = literal.contains("{{").then(|| text.rfind("{{").unwrap_or(0)) {
+        let place = reader.problems.inside(node, open..text.len());
+        let message = "`{{` that holds no path is left as it is";
+        reader
+            .problems
+            .warning("template_open", &place, &reader.path, message)
+            .help("write `{{ traits.name }}`, or {$literal: …} for text with braces");
+    }
+    if !complete {
+        return None;
+    }
+    if parts.is_empty() {
+        return Some(Expression::Literal(literal.into()));
+    }
+    if !literal.is_empty() {
+        parts.push(Part::Text(literal.into()));
+    }
+    Some(Expression::Directive(Box::new(Template(parts))))
+}
+
+/// One `{{ … }}`.
+struct Hole {
+    whole: Range<usize>,
+    /// What is inside, without the blanks around it.
+    path: Range<usize>,
+}
+
+fn next_hole(text: &str, from: usize) -> Option<Hole> {
+    let start = from + text[from..].find("{{")?;
+    let (open, close) = match text[start..].starts_with("{{{") && text[start..].contains("}}}") {
+        true => (start + 3, "}}}"),
+        false => (start + 2, "}}"),
+    };
+    let end = open + text[open..].find(close)?;
+    let inner = &text[open..end];
+    let blank = inner.len() - inner.trim_start().len();
+    let path = open + blank..open + blank + inner.trim().len();
+    Some(Hole { whole: start..end + close.len(), path })
+}
+
+fn parse(node: &Node, _: Sign, reader: &mut Reader<'_>) -> Option<Expression> {
+    match &node.value {
+        Value::Text(_) => read(node, reader),
+        _ => {
+            refuse(node, "text", reader);
+            None
+        }
+    }
+}

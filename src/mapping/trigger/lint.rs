@@ -1,0 +1,159 @@
+//! What is legal in a trigger but surely not meant.
+
+use crate::event::Kind;
+use crate::json::Json;
+
+use super::functions::Function;
+use super::path::{CONTAINERS, Path, ROOTS};
+use super::tree::{Call, Comparison, Expr, Node, Operator};
+use super::{Problem, Trigger, nearest};
+
+/// The warnings of a trigger, whoever reads it.
+pub(super) fn warnings(trigger: &Trigger) -> Vec<Problem> {
+    let mut warnings = Vec::new();
+    trigger.root.visit(&mut |node| part(node, &trigger.text, &mut warnings));
+    conditions(&trigger.root, &mut warnings);
+    if warnings.is_empty() && trigger.kinds().is_empty() && trigger.root.as_literal().is_none() {
+        let help = "a part of it holds for no call, or two parts ask for different calls";
+        warnings.push(Problem::new(trigger.root.span.clone(), "no event fulfils this").help(help));
+    }
+    warnings
+}
+
+fn part(node: &Node, text: &str, warnings: &mut Vec<Problem>) {
+    match &node.expr {
+        Expr::Path(path) => warnings.extend(unknown_root(node, path, text)),
+        Expr::Compare(comparison) => {
+            warnings.extend(never_ordered(comparison));
+            warnings.extend(never_type(comparison));
+            warnings.extend(line_break(&comparison.right, text));
+        }
+        Expr::Call(call) => warnings.extend(argument(call)),
+        _ => {}
+    }
+}
+
+fn unknown_root(node: &Node, path: &Path, text: &str) -> Option<Problem> {
+    let root = path.root();
+    if ROOTS.contains(&root) {
+        return None;
+    }
+    let start = node.span.start;
+    let is_as_written = text[start..].starts_with(root);
+    let end = if is_as_written { start + root.len() } else { node.span.end };
+    let problem = Problem::new(start..end, format!("events of the spec have no member `{root}`"));
+    Some(match nearest(root, ROOTS) {
+        Some(known) => problem.help(format!("did you mean `{known}`?")),
+        None => {
+            problem.help("a call's own facts stand in `properties`, a person's in `traits`; a text stands in quotes")
+        }
+    })
+}
+
+/// A side of `<` and the like that cannot be a number.
+fn never_ordered(comparison: &Comparison) -> Option<Problem> {
+    if !comparison.operator.orders() {
+        return None;
+    }
+    let side = [&comparison.right, &comparison.left].into_iter().find(|side| !may_be_number(side))?;
+    let symbol = comparison.operator.symbol();
+    let problem = Problem::new(side.span.clone(), format!("`{symbol}` compares numbers only, so this is never true"));
+    Some(match side.as_literal() {
+        Some(Json::String(text)) if super::functions::read_number(text).is_some() => {
+            problem.help(format!("write `{text}` without quotes"))
+        }
+        Some(Json::String(_)) => problem.help("dates and texts have no order in triggers"),
+        _ => problem.help("compare with a number"),
+    })
+}
+
+fn may_be_number(node: &Node) -> bool {
+    match &node.expr {
+        Expr::Path(_) | Expr::Literal(Json::Number(_)) => true,
+        Expr::Call(call) => call.function.gives() == "number",
+        _ => false,
+    }
+}
+
+/// A `type` that no call has.
+fn never_type(comparison: &Comparison) -> Option<Problem> {
+    if comparison.operator.orders() || !comparison.left.as_path()?.is("type") {
+        return None;
+    }
+    let literal = comparison.right.as_literal()?;
+    let texts = match literal {
+        Json::List(items) if comparison.operator == Operator::In => items.as_slice(),
+        other => std::slice::from_ref(other),
+    };
+    let names = Kind::ALL.map(Kind::name);
+    let wrong = texts.iter().filter_map(Json::as_str).find(|text| !names.contains(text))?;
+    let problem = Problem::new(comparison.right.span.clone(), format!("`type` is never \"{wrong}\""));
+    Some(match nearest(wrong, names) {
+        Some(known) => problem.help(format!("did you mean \"{known}\"?")),
+        None => problem.help(format!("it is one of {}", names.join(", "))),
+    })
+}
+
+/// `\n` and the like, which other languages read as one character.
+fn line_break(node: &Node, text: &str) -> Option<Problem> {
+    let literal = node.as_literal()?.as_str()?;
+    let escape = ["\\n", "\\r", "\\t"].into_iter().find(|escape| literal.contains(escape))?;
+    let written = text[node.span.clone()].replace("\\\\", "");
+    written.contains(escape).then(|| {
+        Problem::new(node.span.clone(), format!("`{escape}` is a backslash and a letter here"))
+            .help("write `\\\\` for the backslash if that is meant; a line break stands in the quotes as it is")
+    })
+}
+
+fn argument(call: &Call) -> Option<Problem> {
+    let [first, second] = call.arguments.as_slice() else { return None };
+    let name = call.function.name();
+    if let Some(literal) = second.as_literal().filter(|literal| literal.as_str().is_none()) {
+        return Some(
+            Problem::new(second.span.clone(), format!("`{name}` looks for texts, so this is never true"))
+                .help(format!("write \"{literal}\"")),
+        );
+    }
+    if call.function != Function::Match {
+        return None;
+    }
+    if first.as_literal().is_some() && second.as_path().is_some() {
+        return Some(
+            Problem::new(first.span.start..second.span.end, "the text comes first in `match`, then the pattern")
+                .help("swap the two"),
+        );
+    }
+    pattern(second, second.as_literal()?.as_str()?)
+}
+
+fn pattern(node: &Node, pattern: &str) -> Option<Problem> {
+    let has = |parts: &[&str]| parts.iter().any(|part| pattern.contains(part));
+    let is_regular =
+        pattern.starts_with('^') || pattern.ends_with('$') || has(&[".*", ".+", "\\d", "\\w", "\\s", "(?"]);
+    if is_regular {
+        return Some(
+            Problem::new(node.span.clone(), "this looks like a regular expression, and `match` reads globs")
+                .help("`*` is any characters, `?` is one, `[a-z]` one of these; the whole text has to fit"),
+        );
+    }
+    has(&["[!"]).then(|| {
+        Problem::new(node.span.clone(), "`[!…]` takes `!` as one of the characters")
+            .help("write `[^…]` for none of these")
+    })
+}
+
+/// Paths that hold a text or an object in every event, taken as conditions.
+fn conditions(node: &Node, warnings: &mut Vec<Problem>) {
+    match &node.expr {
+        Expr::And(parts) | Expr::Or(parts) => parts.iter().for_each(|part| conditions(part, warnings)),
+        Expr::Not(part) => conditions(part, warnings),
+        Expr::Path(path) if path.keys().len() == 1 && ROOTS.contains(&path.root()) => {
+            let holds = if CONTAINERS.contains(&path.root()) { "an object" } else { "a text" };
+            warnings.push(
+                Problem::new(node.span.clone(), format!("`{path}` is {holds}, and only `true` fulfils a condition"))
+                    .help(format!("write `{path} != null` to ask whether it is there")),
+            );
+        }
+        _ => {}
+    }
+}
