@@ -59,3 +59,5 @@ pub mod sample;
 pub mod delivery;
 pub mod mapping;
 
+pub mod store;
+

@@ -1,0 +1,224 @@
+//! A store in memory, for tests and trials: the same behaviour, nothing on disk.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use futures_util::FutureExt;
+use futures_util::future::{self, BoxFuture};
+use tokio::sync::watch;
+
+use super::backlog::{Backlog, Change};
+use super::{Accepted, Error, Filter, Kind, Open, Opening, Owed, Result, Routed, Settings, Stats, Store, Stored};
+use crate::delivery::{Delivery, Id, Position, Progress, Status};
+use crate::event::Event;
+use crate::instant::Timestamp;
+
+/// The kind, as data.
+pub const KIND: Kind = Kind {
+    name: "memory",
+    summary: "keeps everything in memory and loses it when the process ends",
+    durable: false,
+    open: |opening: &Opening<'_>| Ok(Arc::new(Memory::new(opening.settings.clone()))),
+};
+
+/// A store in memory.
+pub struct Memory {
+    settings: Settings,
+    /// `None`: closed.
+    shelf: Mutex<Option<Shelf>>,
+    last: watch::Sender<Position>,
+}
+
+#[derive(Default)]
+struct Shelf {
+    events: BTreeMap<Position, Event>,
+    deliveries: BTreeMap<Id, (Delivery, Progress)>,
+    /// When (source, message id) was accepted.
+    known: HashMap<(Arc<str>, String), Timestamp>,
+    backlog: Backlog,
+    last: Position,
+    routed: Position,
+    dead_letters: u64,
+}
+
+impl Memory {
+    /// An empty store.
+    pub fn new(settings: Settings) -> Memory {
+        Memory { settings, shelf: Mutex::new(Some(Shelf::default())), last: watch::Sender::default() }
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Option<Shelf>> {
+        self.shelf.lock().expect("no call panics while it holds the shelf")
+    }
+
+    fn with<T: Send + 'static>(&self, act: impl FnOnce(&mut Shelf) -> T) -> BoxFuture<'_, Result<T>> {
+        let closed = || Error::Unavailable("it is closed".to_owned());
+        future::ready(self.shelf().as_mut().map(act).ok_or_else(closed)).boxed()
+    }
+}
+
+impl Store for Memory {
+    fn accept(&self, events: Vec<Event>) -> BoxFuture<'_, Result<Vec<Accepted>>> {
+        self.with(|shelf| {
+            let accepted = events.into_iter().map(|event| shelf.accept(event)).collect();
+            self.last.send_replace(shelf.last);
+            accepted
+        })
+    }
+
+    fn events(&self, after: Position, max: usize) -> BoxFuture<'_, Result<Vec<Stored>>> {
+        self.with(|shelf| {
+            let found = shelf.events.range((Bound::Excluded(after), Bound::Unbounded)).take(max);
+            found.map(|(position, event)| Stored { position: *position, event: event.clone() }).collect()
+        })
+    }
+
+    fn event(&self, position: Position) -> BoxFuture<'_, Result<Option<Stored>>> {
+        self.with(|shelf| shelf.events.get(&position).map(|event| Stored { position, event: event.clone() }))
+    }
+
+    fn route(&self, routed: Vec<Routed>) -> BoxFuture<'_, Result<()>> {
+        self.with(|shelf| routed.into_iter().for_each(|routed| shelf.route(routed)))
+    }
+
+    fn settle(&self, settlements: Vec<(Id, Progress)>) -> BoxFuture<'_, Result<()>> {
+        self.with(|shelf| settlements.into_iter().for_each(|(id, progress)| shelf.settle(id, progress)))
+    }
+
+    fn open(&self, after: Option<Id>, max: usize) -> BoxFuture<'_, Result<Vec<Open>>> {
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.with(move |shelf| {
+            let all = shelf.deliveries.range((after, Bound::Unbounded));
+            let open = all.filter(|(_, (_, progress))| !progress.status.is_settled()).take(max);
+            open.map(|(id, (delivery, progress))| stand(*id, delivery, progress)).collect()
+        })
+    }
+
+    fn deliveries(&self, ids: Vec<Id>) -> BoxFuture<'_, Result<Vec<Owed>>> {
+        self.with(|shelf| ids.into_iter().filter_map(|id| Some(owed(id, shelf.deliveries.get(&id)?))).collect())
+    }
+
+    fn list(&self, filter: Filter, max: usize) -> BoxFuture<'_, Result<Vec<Owed>>> {
+        let before = filter.before.map_or(Bound::Unbounded, Bound::Excluded);
+        self.with(move |shelf| {
+            let newest_first = shelf.deliveries.range((Bound::Unbounded, before)).rev();
+            let wanted = newest_first.filter(|(_, (delivery, progress))| {
+                filter.status.as_deref().is_none_or(|status| status == progress.status.name())
+                    && filter.destination.as_deref().is_none_or(|name| name == &*delivery.destination)
+            });
+            wanted.take(max).map(|(id, kept)| owed(*id, kept)).collect()
+        })
+    }
+
+    fn trim(&self, now: Timestamp) -> BoxFuture<'_, Result<u64>> {
+        let Settings { retention_hours, dedupe_hours } = self.settings;
+        self.with(move |shelf| {
+            shelf.trim(super::ago(now, retention_hours)) + shelf.forget(super::ago(now, dedupe_hours))
+        })
+    }
+
+    fn stats(&self) -> Stats {
+        let shelf = self.shelf();
+        let Some(shelf) = shelf.as_ref() else { return Stats::default() };
+        Stats {
+            backlog: shelf.backlog.counts().clone(),
+            last: shelf.last,
+            routed: shelf.routed,
+            dead_letters: shelf.dead_letters,
+            quarantined: 0,
+            bytes: 0,
+        }
+    }
+
+    fn grown(&self, after: Position) -> BoxFuture<'_, ()> {
+        super::grown(self.last.subscribe(), after)
+    }
+
+    fn failure(&self) -> BoxFuture<'_, String> {
+        future::pending().boxed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.shelf().take();
+        future::ready(()).boxed()
+    }
+}
+
+impl Shelf {
+    fn accept(&mut self, event: Event) -> Accepted {
+        let key = (event.envelope.source.clone(), event.envelope.message_id.clone());
+        if self.known.contains_key(&key) {
+            return Accepted::Duplicate;
+        }
+        self.known.insert(key, event.envelope.received_at);
+        self.last = Position(self.last.0 + 1);
+        self.backlog.apply(Change::Accepted(self.last, event.envelope.source.clone()));
+        self.events.insert(self.last, event);
+        Accepted::New(self.last)
+    }
+
+    fn route(&mut self, routed: Routed) {
+        if routed.position <= self.routed {
+            return;
+        }
+        self.routed = routed.position;
+        self.last = self.last.max(routed.position);
+        self.backlog.apply(Change::Routed(routed.position));
+        for (number, (delivery, progress)) in (0..).zip(routed.deliveries) {
+            if !progress.status.is_settled() {
+                self.backlog.apply(Change::Opened(delivery.source.clone()));
+            }
+            self.dead_letters += u64::from(is_dead(&progress));
+            self.deliveries.insert(Id { position: routed.position, number }, (delivery, progress));
+        }
+    }
+
+    fn settle(&mut self, id: Id, progress: Progress) {
+        let Some((delivery, present)) = self.deliveries.get_mut(&id) else { return };
+        match (present.status.is_settled(), progress.status.is_settled()) {
+            (false, true) => self.backlog.apply(Change::Closed(delivery.source.clone())),
+            (true, false) => self.backlog.apply(Change::Opened(delivery.source.clone())),
+            _ => {}
+        }
+        self.dead_letters += u64::from(is_dead(&progress));
+        self.dead_letters -= u64::from(is_dead(present));
+        *present = progress;
+    }
+
+    /// The oldest events first, up to the first that is to be kept for its age.
+    fn trim(&mut self, before: Timestamp) -> u64 {
+        let had = self.events.len() + self.deliveries.len();
+        let old = self.events.range(..=self.routed).take_while(|(_, event)| event.envelope.received_at < before);
+        let Some(end) = old.last().map(|(position, _)| *position) else { return 0 };
+        let stays = |progress: &Progress| !progress.status.is_settled() || is_dead(progress);
+        self.deliveries.retain(|id, (_, progress)| id.position > end || stays(progress));
+        let kept = &self.deliveries;
+        let is_needed = |position| kept.range(Id { position, number: 0 }..=Id { position, number: u16::MAX }).next();
+        self.events.retain(|position, _| *position > end || is_needed(*position).is_some());
+        (had - self.events.len() - self.deliveries.len()) as u64
+    }
+
+    fn forget(&mut self, before: Timestamp) -> u64 {
+        let had = self.known.len();
+        self.known.retain(|_, accepted_at| *accepted_at >= before);
+        (had - self.known.len()) as u64
+    }
+}
+
+fn is_dead(progress: &Progress) -> bool {
+    matches!(progress.status, Status::DeadLetter { .. })
+}
+
+fn owed(id: Id, (delivery, progress): &(Delivery, Progress)) -> Owed {
+    Owed { id, delivery: delivery.clone(), progress: progress.clone() }
+}
+
+fn stand(id: Id, delivery: &Delivery, progress: &Progress) -> Open {
+    let (until, parked) = match progress.status {
+        Status::Waiting { until, parked, .. } => (Some(until), parked),
+        _ => (None, false),
+    };
+    let (destination, source) = (delivery.destination.clone(), delivery.source.clone());
+    Open { id, destination, source, keys: delivery.keys.clone(), until, parked, accepted_at: delivery.accepted_at }
+}

@@ -1,0 +1,255 @@
+//! A store in one file on disk: SQLite with a write-ahead log, one thread that writes for everybody, readers beside it.
+//!
+//! ```text
+//!   accept · route · settle · trim ─▶ rows (record) ─▶ queue ─▶ writer: one transaction for all that wait (group)
+//!   events · open · list · … ─▶ readers ─▶ what is damaged goes to the writer (quarantine)
+//! ```
+//!
+//! # Why
+//! SQLite's file is one that everybody can trust, open and back up; it survives power cuts at any instant when every
+//! commit is synced. It does not notice flipped bits, so every row carries a checksum of ours. An error of the disk is
+//! final: after a failed sync nobody knows what the disk holds, so nothing more is tried until the process has started
+//! again and read what is there.
+
+mod accept;
+mod dedupe;
+mod file;
+mod group;
+mod lock;
+mod marks;
+mod place;
+mod quarantine;
+mod reader;
+mod record;
+mod settle;
+mod shared;
+mod start;
+mod trim;
+mod writer;
+
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use self::group::Work;
+use self::lock::Lock;
+use self::reader::{Found, Readers};
+use self::shared::Shared;
+use self::start::Start;
+use self::writer::{Message, Writer};
+use super::{Accepted, Error, Filter, Kind, Open, Opening, Owed, Result, Routed, Settings, Stats, Store, Stored, ago};
+use crate::delivery::{Id, Position, Progress};
+use crate::event::Event;
+use crate::instant::Timestamp;
+
+/// The kind, as data.
+pub const KIND: Kind = Kind {
+    name: "embedded",
+    summary: "keeps everything in one file in the data directory",
+    durable: true,
+    open: |opening: &Opening<'_>| Ok(Arc::new(Sqlite::open(opening)?)),
+};
+
+/// A store in one file.
+pub struct Sqlite {
+    settings: Settings,
+    key: dedupe::Key,
+    shared: Arc<Shared>,
+    writer: Sender<Message>,
+    readers: Arc<Readers>,
+}
+
+impl Sqlite {
+    /// Takes the directory for this process, and reads what an earlier one left in it.
+    pub fn open(opening: &Opening<'_>) -> Result<Sqlite> {
+        file::make_directory(opening.directory)?;
+        place::check(opening.directory)?;
+        let lock = Lock::hold(opening.directory, opening.now)?;
+        let path = file::path(opening.directory);
+        let file = file::open_writer(&path)?;
+        let Start { marks, backlog, window, key } =
+            Start::read(&file, opening.settings, opening.now).map_err(file::explain)?;
+        let shared = Arc::new(Shared::new(marks, backlog));
+        let writer = Writer {
+            file,
+            path: path.clone(),
+            window,
+            shared: shared.clone(),
+            metrics: opening.metrics.clone(),
+            is_refusing: false,
+            lock,
+        };
+        let writer = writer.start().map_err(|error| Error::Unavailable(format!("no thread to write: {error}")))?;
+        Ok(Sqlite { settings: opening.settings.clone(), key, shared, writer, readers: Readers::new(path) })
+    }
+
+    /// From now on refuses to let the file grow beyond so many bytes, as a full disk would: for trials.
+    pub fn limit(&self, bytes: u64) -> BoxFuture<'_, Result<()>> {
+        self.write(Limit { bytes })
+    }
+
+    /// Hands work to the writer at once; the future only waits for the answer.
+    fn write<W: Work>(&self, work: W) -> BoxFuture<'_, Result<W::Answer>> {
+        if let Err(error) = self.shared.check() {
+            return std::future::ready(Err(error)).boxed();
+        }
+        let (message, answer) = writer::call(work);
+        // When the writer has gone it drops the message, and so the answer.
+        let _ = self.writer.send(message);
+        async move { answer.await.unwrap_or_else(|_| Err(self.shared.gone())) }.boxed()
+    }
+
+    /// Reads; puts aside what is damaged and then reads again, since some of that can be mended.
+    fn read<T, Q>(&self, query: Q) -> BoxFuture<'_, Result<Vec<T>>>
+    where
+        T: Send + 'static,
+        Q: Fn(&Connection) -> Found<T> + Clone + Send + 'static,
+    {
+        async move {
+            loop {
+                self.shared.check()?;
+                let answer = self.readers.read(query.clone()).await.unwrap_or_else(|| Err(self.shared.gone()));
+                let (found, bad) = answer.inspect_err(|error| self.note(error))?;
+                if bad.is_empty() {
+                    return Ok(found);
+                }
+                let put_aside = self.write(quarantine::Quarantine { bad }).await.unwrap_or_default();
+                if put_aside == 0 {
+                    return Ok(found);
+                }
+            }
+        }
+        .boxed()
+    }
+
+    /// A disk that cannot be read has failed as well.
+    fn note(&self, error: &Error) {
+        if let Error::Failed(why) = error {
+            self.shared.fail(why);
+        }
+    }
+
+    async fn trim_all(&self, now: Timestamp) -> Result<u64> {
+        let mut removed = 0;
+        loop {
+            let step = self.write(trim::TrimEvents { before: ago(now, self.settings.retention_hours) }).await?;
+            removed += step.removed;
+            if step.is_last {
+                break;
+            }
+        }
+        loop {
+            let step = self.write(trim::TrimIds { before: ago(now, self.settings.dedupe_hours) }).await?;
+            removed += step.removed;
+            if step.is_last {
+                break;
+            }
+        }
+        while !self.write(trim::Vacuum).await?.is_last {}
+        Ok(removed)
+    }
+}
+
+impl Store for Sqlite {
+    fn accept(&self, events: Vec<Event>) -> BoxFuture<'_, Result<Vec<Accepted>>> {
+        let place = self.shared.queue(events.iter().map(|event| event.body.len() as u64).sum());
+        let _place = match place {
+            Ok(place) if !events.is_empty() => place,
+            refused => return std::future::ready(refused.map(|_| Vec::new())).boxed(),
+        };
+        let events = events.into_iter().map(|event| record::EventRow::of(event, &self.key)).collect();
+        self.write(accept::Accept { events, _place })
+    }
+
+    fn events(&self, after: Position, max: usize) -> BoxFuture<'_, Result<Vec<Stored>>> {
+        self.read(move |file| reader::events(file, after, max))
+    }
+
+    fn event(&self, position: Position) -> BoxFuture<'_, Result<Option<Stored>>> {
+        let found = self.read(move |file| reader::event(file, position));
+        async move { Ok(found.await?.pop()) }.boxed()
+    }
+
+    fn route(&self, routed: Vec<Routed>) -> BoxFuture<'_, Result<()>> {
+        self.write(settle::Route { routed: routed.iter().map(route_rows).collect() })
+    }
+
+    fn settle(&self, settlements: Vec<(Id, Progress)>) -> BoxFuture<'_, Result<()>> {
+        let settlements = settlements.iter().map(|(id, progress)| record::ProgressRow::of(*id, progress));
+        self.write(settle::Settle { settlements: settlements.collect() })
+    }
+
+    fn open(&self, after: Option<Id>, max: usize) -> BoxFuture<'_, Result<Vec<Open>>> {
+        self.read(move |file| reader::open(file, after, max))
+    }
+
+    fn deliveries(&self, ids: Vec<Id>) -> BoxFuture<'_, Result<Vec<Owed>>> {
+        self.read(move |file| reader::deliveries(file, &ids))
+    }
+
+    fn list(&self, filter: Filter, max: usize) -> BoxFuture<'_, Result<Vec<Owed>>> {
+        self.read(move |file| reader::list(file, &filter, max))
+    }
+
+    fn trim(&self, now: Timestamp) -> BoxFuture<'_, Result<u64>> {
+        self.trim_all(now).boxed()
+    }
+
+    fn stats(&self) -> Stats {
+        self.shared.stats()
+    }
+
+    fn grown(&self, after: Position) -> BoxFuture<'_, ()> {
+        super::grown(self.shared.last(), after)
+    }
+
+    fn failure(&self) -> BoxFuture<'_, String> {
+        self.shared.failure().boxed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        async move {
+            if !self.shared.close() {
+                return;
+            }
+            // Whoever closed them before has also done the rest.
+            let _ = self.readers.close().await;
+            let (closed, finished) = oneshot::channel();
+            if self.writer.send(Message::Close(closed)).is_ok() {
+                let _ = finished.await;
+            }
+        }
+        .boxed()
+    }
+}
+
+fn route_rows(routed: &Routed) -> (i64, Vec<record::DeliveryRow>) {
+    let position = routed.position;
+    assert!(position.0 < 1 << 47, "a store gives no position beyond 47 bits");
+    assert!(routed.deliveries.len() <= 1 << 16, "an event has no more deliveries than their numbers have room for");
+    let numbered = (0..=u16::MAX).zip(&routed.deliveries);
+    let rows = numbered
+        .map(|(number, (delivery, progress))| record::DeliveryRow::of(Id { position, number }, delivery, progress));
+    (position.0 as i64, rows.collect())
+}
+
+/// A bound on the file's size.
+struct Limit {
+    bytes: u64,
+}
+
+impl Work for Limit {
+    type Answer = ();
+
+    fn weight(&self) -> usize {
+        1
+    }
+
+    fn run(&self, group: &mut group::Group<'_>) -> rusqlite::Result<()> {
+        group.file.query_row(&format!("PRAGMA max_page_count = {}", (self.bytes / 8192).max(1)), (), |_| Ok(()))
+    }
+}

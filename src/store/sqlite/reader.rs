@@ -1,0 +1,196 @@
+//! Reading, on connections of its own: never holds up the writer, never hands out a damaged record.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+
+use super::file;
+use super::record::{self, Bad, Kept, Standing};
+use crate::delivery::{Id, Position};
+use crate::store::{Error, Filter, Open, Owed, Stored};
+
+/// Reads that may run at once.
+const CONNECTIONS: u32 = 4;
+
+/// What was found, and what was damaged.
+pub(super) type Found<T> = rusqlite::Result<(Vec<T>, Vec<Bad>)>;
+
+/// A few connections that only read, opened when they are first needed.
+pub(super) struct Readers {
+    path: PathBuf,
+    permits: Arc<Semaphore>,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Readers {
+    pub(super) fn new(path: PathBuf) -> Arc<Readers> {
+        Arc::new(Readers { path, permits: Arc::new(Semaphore::new(CONNECTIONS as usize)), idle: Mutex::default() })
+    }
+
+    /// Runs a query on a thread that may block. `None`: the readers are closed.
+    pub(super) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Option<Result<T, Error>> {
+        let permit = self.permits.clone().acquire_owned().await.ok()?;
+        let readers = self.clone();
+        let reading = tokio::task::spawn_blocking(move || readers.run(permit, query));
+        match reading.await {
+            Ok(answer) => Some(answer.map_err(file::explain)),
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => None,
+        }
+    }
+
+    fn run<T>(
+        &self,
+        _permit: OwnedSemaphorePermit,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        let idle = self.idle().pop();
+        let file = idle.map_or_else(|| file::open_reader(&self.path), Ok)?;
+        let answer = query(&file)?;
+        self.idle().push(file);
+        Ok(answer)
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().expect("nothing panics while it holds the connections")
+    }
+
+    /// Waits for the reads that run, refuses further ones, and closes the connections.
+    pub(super) async fn close(&self) -> Result<(), AcquireError> {
+        let all = self.permits.acquire_many(CONNECTIONS).await?;
+        self.permits.close();
+        self.idle().clear();
+        drop(all);
+        Ok(())
+    }
+}
+
+pub(super) fn events(file: &Connection, after: Position, max: usize) -> Found<Stored> {
+    let mut select = file.prepare_cached(
+        "SELECT position, envelope, body, checksum FROM events WHERE position > ?1 ORDER BY position LIMIT ?2",
+    )?;
+    sort(select.query([signed(after.0), limit(max)])?, record::event)
+}
+
+pub(super) fn event(file: &Connection, position: Position) -> Found<Stored> {
+    let mut select =
+        file.prepare_cached("SELECT position, envelope, body, checksum FROM events WHERE position = ?1")?;
+    sort(select.query([signed(position.0)])?, record::event)
+}
+
+pub(super) fn open(file: &Connection, after: Option<Id>, max: usize) -> Found<Open> {
+    let columns = Standing::COLUMNS;
+    let mut select =
+        file.prepare_cached(&format!("SELECT {columns} FROM open_deliveries WHERE id > ?1 ORDER BY id LIMIT ?2"))?;
+    let mut names: Vec<Arc<str>> = Vec::new();
+    sort(select.query([after.map_or(-1, upper), limit(max)])?, |row| {
+        Ok(Standing::read(row)?.map(|standing| {
+            let mut shared = |name: &str| {
+                let known = names.iter().find(|known| ***known == *name).cloned();
+                known.unwrap_or_else(|| {
+                    names.push(name.into());
+                    name.into()
+                })
+            };
+            standing.open(shared(standing.destination), shared(standing.source))
+        }))
+    })
+}
+
+pub(super) fn deliveries(file: &Connection, ids: &[Id]) -> Found<Owed> {
+    let mut select = file.prepare_cached(&format!("SELECT {} FROM deliveries WHERE id = ?1", Kept::COLUMNS))?;
+    let (mut found, mut bad) = (Vec::with_capacity(ids.len()), Vec::new());
+    for id in ids {
+        let (one, damaged) = sort(select.query([record::number(*id)])?, |row| Ok(Kept::read(row)?.whole()))?;
+        found.extend(one);
+        bad.extend(damaged);
+    }
+    Ok((found, bad))
+}
+
+pub(super) fn list(file: &Connection, filter: &Filter, max: usize) -> Found<Owed> {
+    let Some((sql, values)) = list_query(filter, max) else { return Ok((Vec::new(), Vec::new())) };
+    sort(file.prepare(&sql)?.query(params_from_iter(values))?, |row| Ok(Kept::read(row)?.whole()))
+}
+
+/// Walks down the smallest table or index that holds what is wanted. `None`: no delivery can be meant.
+fn list_query(filter: &Filter, max: usize) -> Option<(String, Vec<Value>)> {
+    const OPEN: &str = "open_deliveries CROSS JOIN deliveries USING (id)";
+    let (from, led_by, condition) = match filter.status.as_deref() {
+        None => ("deliveries", "deliveries", ""),
+        Some("delivered") => ("deliveries", "deliveries", " AND status = 'delivered'"),
+        Some("skipped") => ("deliveries INDEXED BY deliveries_skipped", "deliveries", " AND status = 'skipped'"),
+        Some("dead_letter") => ("deliveries INDEXED BY deliveries_dead", "deliveries", " AND status = 'dead_letter'"),
+        Some("pending") => (OPEN, "open_deliveries", " AND until IS NULL"),
+        Some("waiting") => (OPEN, "open_deliveries", " AND until IS NOT NULL"),
+        Some(_) => return None,
+    };
+    let mut sql = format!("SELECT {} FROM {from} WHERE {led_by}.id < ?{condition}", Kept::COLUMNS);
+    let mut values = vec![Value::Integer(filter.before.map_or(i64::MAX, upper))];
+    if let Some(destination) = &filter.destination {
+        sql += &format!(" AND {led_by}.destination = ?");
+        values.push(Value::Text(destination.clone()));
+    }
+    sql += &format!(" ORDER BY {led_by}.id DESC LIMIT {}", limit(max));
+    Some((sql, values))
+}
+
+/// Reads all rows and sorts the sound from the damaged.
+fn sort<T>(
+    mut rows: rusqlite::Rows<'_>,
+    mut read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<Result<T, Bad>>,
+) -> Found<T> {
+    let (mut found, mut bad) = (Vec::new(), Vec::new());
+    while let Some(row) = rows.next()? {
+        match read(row)? {
+            Ok(record) => found.push(record),
+            Err(damaged) => bad.push(damaged),
+        }
+    }
+    Ok((found, bad))
+}
+
+/// The id as a bound: one that is too large for any delivery is above all.
+fn upper(id: Id) -> i64 {
+    match record::number(id) {
+        -1 => i64::MAX,
+        number => number,
+    }
+}
+
+fn signed(position: u64) -> i64 {
+    i64::try_from(position).unwrap_or(i64::MAX)
+}
+
+fn limit(max: usize) -> i64 {
+    i64::try_from(max).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No list may read everything or sort it.
+    #[test]
+    fn lists_walk_an_order_that_exists() {
+        let file = Connection::open_in_memory().unwrap();
+        file.execute_batch(include_str!("schema.sql")).unwrap();
+        for status in [None, Some("pending"), Some("waiting"), Some("delivered"), Some("skipped"), Some("dead_letter")]
+        {
+            for destination in [None, Some("intercom".to_owned())] {
+                let filter = Filter { status: status.map(str::to_owned), destination, before: None };
+                let (sql, values) = list_query(&filter, 10).unwrap();
+                let mut select = file.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+                let steps = select.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
+                let plan = steps.map(Result::unwrap).collect::<Vec<_>>().join("; ");
+                assert!(plan.starts_with("SEARCH") && !plan.contains("TEMP"), "{filter:?}: {plan}");
+            }
+        }
+    }
+}

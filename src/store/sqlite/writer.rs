@@ -1,0 +1,262 @@
+//! The one thread that writes: it takes all calls that wait, writes them in one transaction, and answers them.
+//!
+//! # Why
+//! A sync of the disk costs as much for one event as for a thousand. While one group is being synced the next one
+//! gathers by itself, so no timer is needed: a lone caller waits for one sync, many share one.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+use tokio::sync::oneshot;
+
+use super::dedupe::Window;
+use super::file;
+use super::group::{Group, Work};
+use super::lock::Lock;
+use super::shared::Shared;
+use crate::metrics::Metrics;
+use crate::store::{Error, Result};
+
+/// Calls in one group.
+const CALLS_MAX: usize = 1024;
+/// Rows after which a group takes no further call.
+const ROWS_MAX: usize = 8192;
+/// Pages in the write-ahead log from which on they are brought home.
+const CHECKPOINT_PAGES: i64 = 4000;
+/// After a checkpoint that readers cut short, try again when the log has grown by this many pages.
+const CHECKPOINT_STEP: i64 = 1000;
+/// Pages in the log from which on a checkpoint waits for the readers: 256 MiB.
+const CHECKPOINT_FORCE: i64 = 32_768;
+/// How often the size on disk is looked up.
+const MEASURE_EVERY: Duration = Duration::from_secs(1);
+
+/// What the writer hears.
+pub(super) enum Message {
+    /// Write this.
+    Write(Box<dyn Call>),
+    /// Finish, let go, and say so.
+    Close(oneshot::Sender<()>),
+}
+
+/// A piece of work with somebody who waits for it.
+pub(super) trait Call: Send {
+    fn weight(&self) -> usize;
+    fn run(&mut self, group: &mut Group<'_>) -> rusqlite::Result<()>;
+    /// Tells the caller: what it came to, or why it was not written.
+    fn answer(self: Box<Self>, outcome: Result<()>);
+}
+
+struct Waiting<W: Work> {
+    work: W,
+    answer: Option<W::Answer>,
+    caller: oneshot::Sender<Result<W::Answer>>,
+}
+
+/// A call, and where its answer will come.
+pub(super) fn call<W: Work>(work: W) -> (Message, oneshot::Receiver<Result<W::Answer>>) {
+    let (caller, answer) = oneshot::channel();
+    (Message::Write(Box::new(Waiting { work, answer: None, caller })), answer)
+}
+
+impl<W: Work> Call for Waiting<W> {
+    fn weight(&self) -> usize {
+        self.work.weight()
+    }
+
+    fn run(&mut self, group: &mut Group<'_>) -> rusqlite::Result<()> {
+        self.answer = Some(self.work.run(group)?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<()>) {
+        let Waiting { answer, caller, .. } = *self;
+        // A caller who has left does not need it.
+        let _ = caller.send(outcome.map(|()| answer.expect("only what has run is answered with success")));
+    }
+}
+
+/// The thread's belongings.
+pub(super) struct Writer {
+    pub(super) file: Connection,
+    pub(super) path: PathBuf,
+    pub(super) window: Window,
+    pub(super) shared: Arc<Shared>,
+    pub(super) metrics: Metrics,
+    /// Whether the last group could not be written: said once, not for every call while a disk is full.
+    pub(super) is_refusing: bool,
+    /// Let go last, when the file is closed.
+    pub(super) lock: Lock,
+}
+
+impl Writer {
+    /// Starts the thread and answers how to reach it.
+    pub(super) fn start(self) -> std::io::Result<Sender<Message>> {
+        let (sender, calls) = channel();
+        self.measure();
+        std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
+            let _watch = Watch(self.shared.clone());
+            self.work(&calls);
+        })?;
+        Ok(sender)
+    }
+
+    /// Works until it is told to close, nobody can call any more, or storage has failed.
+    fn work(mut self, calls: &Receiver<Message>) {
+        let mut checkpoint = Checkpoint::default();
+        let mut measured_at = Instant::now();
+        while let Ok(first) = calls.recv() {
+            let (group, closing) = gather(first, calls);
+            self.write(group);
+            if !self.shared.has_failed() {
+                checkpoint.run(&self.file, &self.shared);
+            }
+            if self.shared.has_failed() {
+                return;
+            }
+            if measured_at.elapsed() >= MEASURE_EVERY {
+                self.measure();
+                measured_at = Instant::now();
+            }
+            if let Some(closed) = closing {
+                self.finish();
+                let _ = closed.send(());
+                return;
+            }
+        }
+        self.finish();
+    }
+
+    /// Writes calls together. One that fails by its own fault is found by writing each alone.
+    fn write(&mut self, mut calls: Vec<Box<dyn Call>>) {
+        if calls.is_empty() {
+            return;
+        }
+        if self.shared.has_failed() {
+            return calls.into_iter().for_each(|call| call.answer(Err(self.shared.gone())));
+        }
+        match self.commit(&mut calls) {
+            Ok(()) => self.confirm(calls),
+            Err(error) if calls.len() > 1 && file::is_own_fault(&error) => {
+                calls.into_iter().for_each(|call| self.write(vec![call]));
+            }
+            Err(error) => self.refuse(calls, file::explain(error)),
+        }
+    }
+
+    fn commit(&mut self, calls: &mut [Box<dyn Call>]) -> rusqlite::Result<()> {
+        let begun = Instant::now();
+        let mut group = Group::begin(&self.file, self.shared.marks(), &mut self.window)?;
+        calls.iter_mut().try_for_each(|call| call.run(&mut group))?;
+        let (marks, changes) = group.commit()?;
+        self.metrics.store_commit_duration_seconds.observe(begun.elapsed().as_secs_f64());
+        self.shared.publish(marks, changes);
+        Ok(())
+    }
+
+    fn confirm(&mut self, calls: Vec<Box<dyn Call>>) {
+        if std::mem::take(&mut self.is_refusing) {
+            tracing::info!("The store can be written again");
+        }
+        calls.into_iter().for_each(|call| call.answer(Ok(())));
+    }
+
+    fn refuse(&mut self, calls: Vec<Box<dyn Call>>, error: Error) {
+        match &error {
+            Error::Failed(why) => self.shared.fail(why),
+            _ if self.is_refusing => {}
+            _ => tracing::warn!(%error, "The store cannot be written now; callers are told to come again"),
+        }
+        self.is_refusing = true;
+        calls.into_iter().for_each(|call| call.answer(Err(error.clone())));
+    }
+
+    fn measure(&self) {
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        let length = |path: PathBuf| std::fs::metadata(path).map_or(0, |facts| facts.len());
+        self.shared.publish_bytes(length(self.path.clone()) + length(log.into()));
+    }
+
+    /// Leaves one file behind, without a log beside it.
+    fn finish(self) {
+        let Writer { file, lock, .. } = self;
+        let brought_home = checkpoint_now(&file, "TRUNCATE")
+            .and_then(|_| file.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false));
+        if let Err(error) = brought_home {
+            tracing::warn!(%error, "The write-ahead log stays until the next start");
+        }
+        drop(file);
+        drop(lock);
+    }
+}
+
+/// All calls that wait now, up to a bound; and whether the last of them was to close.
+fn gather(first: Message, calls: &Receiver<Message>) -> (Vec<Box<dyn Call>>, Option<oneshot::Sender<()>>) {
+    let mut group: Vec<Box<dyn Call>> = Vec::new();
+    let mut rows = 0;
+    let mut next = Some(first);
+    while let Some(message) = next {
+        match message {
+            Message::Close(closed) => return (group, Some(closed)),
+            Message::Write(call) => {
+                rows += call.weight();
+                group.push(call);
+            }
+        }
+        let is_full = group.len() >= CALLS_MAX || rows >= ROWS_MAX;
+        next = if is_full { None } else { calls.try_recv().ok() };
+    }
+    (group, None)
+}
+
+/// When the log is brought home into the file.
+#[derive(Default)]
+struct Checkpoint {
+    /// Pages in the log after the last checkpoint.
+    last: i64,
+}
+
+impl Checkpoint {
+    /// Done between groups, when the callers have their answers.
+    fn run(&mut self, file: &Connection, shared: &Shared) {
+        if let Err(error) = self.attempt(file) {
+            match file::explain(error) {
+                Error::Failed(why) => shared.fail(&why),
+                error => tracing::warn!(%error, "The write-ahead log could not be brought home yet"),
+            }
+        }
+    }
+
+    fn attempt(&mut self, file: &Connection) -> rusqlite::Result<()> {
+        let pages = checkpoint_now(file, "NOOP")?;
+        if pages < self.last {
+            self.last = 0;
+        }
+        if pages < CHECKPOINT_PAGES || pages < self.last + CHECKPOINT_STEP {
+            return Ok(());
+        }
+        self.last = pages;
+        checkpoint_now(file, if pages < CHECKPOINT_FORCE { "PASSIVE" } else { "RESTART" })?;
+        Ok(())
+    }
+}
+
+/// Runs a checkpoint and answers how many pages are in the log.
+fn checkpoint_now(file: &Connection, mode: &str) -> rusqlite::Result<i64> {
+    file.prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?.query_row((), |row| row.get(1))
+}
+
+/// Says so when the thread dies of a panic: nobody would answer any more.
+struct Watch(Arc<Shared>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail("the writer ended by a bug");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The one integration program: every test that needs more than one room.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by unwrapping")]
+
+mod stores;

@@ -1,0 +1,341 @@
+//! One suite, every store.
+
+mod embedded;
+mod fixture;
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join_all;
+use interline::delivery::{Id, Position};
+use interline::store::{Accepted, Error, Filter, Store};
+
+use fixture::{Place, accept, at, delivery, each, event, id, messages, now, pending, route, settled, text, waiting};
+
+#[tokio::test]
+async fn events_come_back_as_they_were_and_in_order() {
+    each(async |place: Place| {
+        let store = place.open();
+        let events = [event("website", "m1"), event("backend", "m1"), event("website", "m2")];
+        assert_eq!(store.accept(vec![]).await.unwrap(), []);
+        assert_eq!(store.accept(events[..2].to_vec()).await.unwrap(), [at(1), at(2)]);
+        assert_eq!(store.accept(events[2..].to_vec()).await.unwrap(), [at(3)]);
+        let store = place.reopen(store).await;
+        let found = store.events(Position(0), 10).await.unwrap();
+        assert_eq!(found.iter().map(|stored| stored.position.0).collect::<Vec<_>>(), [1, 2, 3]);
+        assert!(found.iter().zip(&events).all(|(stored, event)| stored.event == *event));
+        assert_eq!(messages(&*store, 0, 2).await, ["m1", "m1"]);
+        assert_eq!(messages(&*store, 2, 2).await, ["m2"]);
+        assert_eq!(messages(&*store, 3, 2).await, [""; 0]);
+        assert_eq!(store.event(Position(2)).await.unwrap().unwrap().event, events[1]);
+        assert!(store.event(Position(4)).await.unwrap().is_none());
+        assert!(store.event(Position(u64::MAX)).await.unwrap().is_none());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_is_stored_together_and_positions_are_dense() {
+    each(async |place: Place| {
+        let store = place.open();
+        let call = |n: usize| store.accept((0..7).map(|i| event("website", &format!("{n}/{i}"))).collect());
+        let calls = join_all((0..100).map(call)).await;
+        let mut positions = Vec::new();
+        for call in calls {
+            let call: Vec<u64> = call.unwrap().iter().map(fixture::position).collect();
+            assert!(call.windows(2).all(|pair| pair[1] == pair[0] + 1), "{call:?}");
+            positions.extend(call);
+        }
+        positions.sort_unstable();
+        assert_eq!(positions, (1..=700).collect::<Vec<_>>());
+        assert_eq!(place.reopen(store).await.events(Position(0), 1000).await.unwrap().len(), 700);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_repeated_message_id_is_accepted_once() {
+    each(async |place: Place| {
+        let store = place.open();
+        let call = vec![event("website", "a"), event("website", "b"), event("website", "a"), event("backend", "a")];
+        let expected = [at(1), at(2), Accepted::Duplicate, at(3)];
+        assert_eq!(store.accept(call.clone()).await.unwrap(), expected);
+        assert_eq!(store.accept(call.clone()).await.unwrap(), [Accepted::Duplicate; 4]);
+        let store = place.reopen(store).await;
+        assert_eq!(store.accept(call).await.unwrap(), [Accepted::Duplicate; 4]);
+        let together = join_all((0..20).map(|_| store.accept(vec![event("website", "c")]))).await;
+        let new = together.into_iter().filter(|answer| *answer.as_ref().unwrap() == [at(4)]);
+        assert_eq!(new.count(), 1);
+        assert_eq!(messages(&*store, 0, 10).await, ["a", "b", "a", "c"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_message_id_is_remembered_for_its_hours_and_then_forgotten() {
+    each(async |place: Place| {
+        let store = place.open();
+        accept(&*store, "website", &["a"]).await;
+        store.trim(now(24)).await.unwrap();
+        assert_eq!(store.accept(vec![event("website", "a")]).await.unwrap(), [Accepted::Duplicate]);
+        store.trim(now(48)).await.unwrap();
+        let store = place.reopen(store).await;
+        assert_eq!(store.accept(vec![event("website", "a")]).await.unwrap(), [at(2)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_delivery_comes_back_as_it_was() {
+    each(async |place: Place| {
+        let store = place.open();
+        accept(&*store, "website", &["a"]).await;
+        let deliveries = vec![
+            (delivery("website", "intercom"), pending()),
+            (fixture::unfit("website", "intercom"), fixture::story()),
+        ];
+        store.route(vec![route(1, deliveries.clone())]).await.unwrap();
+        let store = place.reopen(store).await;
+        let found = store.deliveries(vec![id(1, 1), id(9, 0), id(1, 0), id(u64::MAX, 0)]).await.unwrap();
+        assert_eq!(found.iter().map(|owed| owed.id).collect::<Vec<_>>(), [id(1, 1), id(1, 0)]);
+        for owed in found {
+            let (delivery, progress) = &deliveries[usize::from(owed.id.number)];
+            assert_eq!(text(&owed.delivery), text(delivery));
+            assert_eq!(text(&owed.progress), text(progress));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn routing_twice_is_routing_once() {
+    each(async |place: Place| {
+        let store = place.open();
+        accept(&*store, "website", &["a", "b", "c", "d"]).await;
+        let routed = || vec![route(1, vec![(delivery("website", "intercom"), pending())]), route(3, vec![])];
+        store.route(routed()).await.unwrap();
+        store.route(routed()).await.unwrap();
+        store.route(vec![route(2, vec![(delivery("website", "intercom"), pending())])]).await.unwrap();
+        let store = place.reopen(store).await;
+        let stats = store.stats();
+        assert_eq!((stats.last, stats.routed), (Position(4), Position(3)));
+        assert_eq!(stats.backlog, BTreeMap::from([("website".into(), 2)]), "one event, one delivery");
+        assert_eq!(open(&*store).await, [id(1, 0)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn open_deliveries_are_told_in_pages_with_what_the_router_needs() {
+    each(async |place: Place| {
+        let store = place.open();
+        accept(&*store, "website", &["a", "b", "c"]).await;
+        let two = |name: &str| vec![(delivery("website", name), pending()), (delivery("website", "other"), pending())];
+        store.route(vec![route(1, two("intercom")), route(2, two("intercom")), route(3, two("third"))]).await.unwrap();
+        store.settle(vec![(id(1, 1), settled("delivered")), (id(2, 0), waiting(5, true))]).await.unwrap();
+        let store = place.reopen(store).await;
+        assert_eq!(open(&*store).await, [id(1, 0), id(2, 0), id(2, 1), id(3, 0), id(3, 1)]);
+        let page = store.open(Some(id(1, 0)), 2).await.unwrap();
+        assert_eq!(page.iter().map(|open| open.id).collect::<Vec<_>>(), [id(2, 0), id(2, 1)]);
+        assert_eq!((&*page[0].destination, page[0].until, page[0].parked), ("intercom", Some(now(5)), true));
+        assert_eq!((&*page[1].destination, page[1].until, page[1].parked), ("other", None, false));
+        assert_eq!(page[0].keys, delivery("website", "intercom").keys);
+        assert_eq!(store.open(Some(id(u64::MAX, 0)), 2).await.unwrap().len(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn lists_are_filtered_newest_first() {
+    each(async |place: Place| {
+        let store = place.open();
+        accept(&*store, "website", &["a", "b", "c", "d", "e"]).await;
+        let one = |position, name: &str, progress| route(position, vec![(delivery("website", name), progress)]);
+        store
+            .route(vec![
+                one(1, "intercom", pending()),
+                one(2, "intercom", settled("dead_letter")),
+                one(3, "other", settled("dead_letter")),
+                one(4, "intercom", settled("skipped")),
+                one(5, "other", waiting(1, false)),
+            ])
+            .await
+            .unwrap();
+        store.settle(vec![(id(1, 0), settled("delivered"))]).await.unwrap();
+        check_list(&*store, None, None, None, &[5, 4, 3, 2, 1]).await;
+        check_list(&*store, Some("dead_letter"), None, None, &[3, 2]).await;
+        check_list(&*store, Some("dead_letter"), Some("intercom"), None, &[2]).await;
+        check_list(&*store, Some("dead_letter"), None, Some(3), &[2]).await;
+        check_list(&*store, None, Some("intercom"), None, &[4, 2, 1]).await;
+        check_list(&*store, None, Some("intercom"), Some(4), &[2, 1]).await;
+        check_list(&*store, Some("delivered"), None, None, &[1]).await;
+        check_list(&*store, Some("skipped"), None, None, &[4]).await;
+        check_list(&*store, Some("waiting"), Some("other"), None, &[5]).await;
+        check_list(&*store, Some("waiting"), Some("intercom"), None, &[]).await;
+        check_list(&*store, Some("pending"), None, None, &[]).await;
+        check_list(&*store, Some("lost"), None, None, &[]).await;
+        check_list(&*store, None, Some("nobody"), None, &[]).await;
+        assert_eq!(store.list(Filter::default(), 2).await.unwrap().len(), 2);
+    })
+    .await;
+}
+
+async fn check_list(
+    store: &dyn Store,
+    status: Option<&str>,
+    destination: Option<&str>,
+    before: Option<u64>,
+    expected: &[u64],
+) {
+    let filter = Filter {
+        status: status.map(str::to_owned),
+        destination: destination.map(str::to_owned),
+        before: before.map(|position| id(position, 0)),
+    };
+    let found = store.list(filter.clone(), 10).await.unwrap();
+    assert_eq!(found.iter().map(|owed| owed.id.position.0).collect::<Vec<_>>(), expected, "{filter:?}");
+}
+
+#[tokio::test]
+async fn the_backlog_counts_what_is_neither_routed_nor_ended() {
+    each(async |place: Place| {
+        let store = place.open();
+        accept(&*store, "website", &["a", "b", "a"]).await;
+        accept(&*store, "backend", &["a"]).await;
+        check_backlog(&*store, 2, 1, 0);
+        let to = |source: &str| (delivery(source, "intercom"), pending());
+        store.route(vec![route(1, vec![to("website"), to("website"), to("website")])]).await.unwrap();
+        check_backlog(&*store, 4, 1, 0);
+        store
+            .route(vec![route(2, vec![]), route(3, vec![(delivery("backend", "x"), settled("dead_letter"))])])
+            .await
+            .unwrap();
+        check_backlog(&*store, 3, 0, 1);
+        store.settle(vec![(id(1, 0), settled("delivered")), (id(1, 0), settled("delivered"))]).await.unwrap();
+        store.settle(vec![(id(1, 0), settled("delivered")), (id(1, 1), waiting(1, false))]).await.unwrap();
+        store.settle(vec![(id(7, 0), settled("delivered"))]).await.unwrap();
+        check_backlog(&*store, 2, 0, 1);
+        store.settle(vec![(id(1, 2), settled("dead_letter"))]).await.unwrap();
+        check_backlog(&*store, 1, 0, 2);
+        let store = place.reopen(store).await;
+        check_backlog(&*store, 1, 0, 2);
+        store.settle(vec![(id(3, 0), pending()), (id(3, 0), pending()), (id(1, 2), settled("skipped"))]).await.unwrap();
+        check_backlog(&*store, 1, 1, 0);
+        assert_eq!(open(&*store).await, [id(1, 1), id(3, 0)]);
+        check_backlog(&*place.reopen(store).await, 1, 1, 0);
+    })
+    .await;
+}
+
+#[track_caller]
+fn check_backlog(store: &dyn Store, website: u64, backend: u64, dead_letters: u64) {
+    let stats = store.stats();
+    let count = |source: &str| stats.backlog.get(source).copied().unwrap_or_default();
+    assert_eq!((count("website"), count("backend"), stats.dead_letters), (website, backend, dead_letters));
+}
+
+/// Events of hours 0, 0, 0, 0, 1: delivered; dead; still waiting; wanted by nobody; delivered.
+async fn old_and_new(store: &dyn Store) {
+    accept(store, "website", &["a", "b", "c", "d"]).await;
+    store.accept(vec![fixture::event_at("website", "e", now(1))]).await.unwrap();
+    let one = |position, progress| route(position, vec![(delivery("website", "intercom"), progress)]);
+    let second = (delivery("website", "intercom"), settled("delivered"));
+    let mut dead = one(2, settled("dead_letter"));
+    dead.deliveries.push(second);
+    let all = vec![one(1, settled("delivered")), dead, one(3, waiting(1, true)), route(4, vec![]), one(5, pending())];
+    store.route(all).await.unwrap();
+    store.settle(vec![(id(5, 0), settled("skipped"))]).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_old_goes_and_what_is_owed_stays() {
+    each(async |place: Place| {
+        let store = place.open();
+        old_and_new(&*store).await;
+        let store = place.reopen(store).await;
+        let week = 7 * 24;
+        assert_eq!(store.trim(now(0)).await.unwrap(), 0);
+        let ids = store.trim(now(week)).await.unwrap();
+        assert_eq!(ids, 5, "exactly a week old is not older; only message ids went");
+        assert_eq!(messages(&*store, 0, 10).await, ["a", "b", "c", "d", "e"]);
+        assert_eq!(store.trim(now(week + 1)).await.unwrap(), 4, "a and its delivery, d, the delivered half of b");
+        assert_eq!(messages(&*store, 0, 10).await, ["b", "c", "e"]);
+        check_list(&*store, None, None, None, &[5, 3, 2]).await;
+        assert_eq!(store.trim(now(week + 2)).await.unwrap(), 2);
+        assert_eq!(store.trim(now(week + 2)).await.unwrap(), 0);
+        assert_eq!(messages(&*store, 0, 10).await, ["b", "c"]);
+        store.settle(vec![(id(2, 0), settled("skipped")), (id(3, 0), settled("delivered"))]).await.unwrap();
+        assert_eq!(store.trim(now(week + 2)).await.unwrap(), 4);
+        assert_eq!(messages(&*store, 0, 10).await, [""; 0]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_that_is_not_routed_stays_however_old() {
+    each(async |place: Place| {
+        let store = place.open();
+        accept(&*store, "website", &["a", "b"]).await;
+        store.route(vec![route(1, vec![])]).await.unwrap();
+        store.trim(now(1000)).await.unwrap();
+        assert_eq!(messages(&*store, 0, 10).await, ["b"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_position_is_never_used_again() {
+    each(async |place: Place| {
+        let store = place.open();
+        accept(&*store, "website", &["a", "b"]).await;
+        store.route(vec![route(2, vec![])]).await.unwrap();
+        store.trim(now(1000)).await.unwrap();
+        assert_eq!(messages(&*store, 0, 10).await, [""; 0]);
+        let store = place.reopen(store).await;
+        assert_eq!((store.stats().last, store.stats().routed), (Position(2), Position(2)));
+        assert_eq!(store.accept(vec![event("website", "a")]).await.unwrap(), [at(3)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn trimming_goes_on_over_many_steps() {
+    each(async |place: Place| {
+        let store = place.open();
+        let names: Vec<String> = (0..2500).map(|n| n.to_string()).collect();
+        accept(&*store, "website", &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        let many = vec![(delivery("website", "intercom"), settled("delivered")); 1500];
+        let mut routed: Vec<_> = (1..2500).map(|position| route(position, vec![])).collect();
+        routed.insert(0, route(1, many));
+        routed.push(route(2500, vec![(delivery("website", "intercom"), settled("delivered"))]));
+        routed.remove(1);
+        store.route(routed).await.unwrap();
+        assert_eq!(store.trim(now(1000)).await.unwrap(), 2500 + 1501 + 2500);
+        let stats = store.stats();
+        assert_eq!((stats.last, stats.dead_letters, stats.quarantined), (Position(2500), 0, 0));
+        assert_eq!(store.list(Filter::default(), 1).await.unwrap().len(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_closed_store_takes_nothing_and_does_not_mind() {
+    each(async |place: Place| {
+        let store = place.open();
+        accept(&*store, "website", &["a"]).await;
+        let begun = store.accept(vec![event("website", "b")]);
+        store.close().await;
+        store.close().await;
+        assert_eq!(begun.await.unwrap(), [at(2)], "what was begun is finished");
+        let is_unavailable = |error| matches!(error, Error::Unavailable(_));
+        assert!(is_unavailable(store.accept(vec![event("website", "c")]).await.unwrap_err()));
+        assert!(is_unavailable(store.events(Position(0), 1).await.unwrap_err()));
+        assert!(is_unavailable(store.route(vec![]).await.unwrap_err()));
+        assert!(is_unavailable(store.settle(vec![]).await.unwrap_err()));
+        assert!(is_unavailable(store.trim(now(0)).await.unwrap_err()));
+    })
+    .await;
+}
+
+async fn open(store: &dyn Store) -> Vec<Id> {
+    store.open(None, 100).await.unwrap().iter().map(|open| open.id).collect()
+}

@@ -1,0 +1,357 @@
+//! What only the store in one file promises: it survives damage, a full disk, a crash, and a second process.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use futures_util::future::join_all;
+use interline::delivery::{Id, Position};
+use interline::store::sqlite::Sqlite;
+use interline::store::{Accepted, Error, Routed, Store};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::fixture::{
+    accept, at, delivery, event, id, messages, now, opening, pending, position, route, settled, text,
+};
+use super::fixture::{story, waiting};
+
+fn open(directory: &TempDir) -> Sqlite {
+    try_open(directory.path()).unwrap()
+}
+
+fn try_open(directory: &Path) -> Result<Sqlite, Error> {
+    opening(directory, Sqlite::open)
+}
+
+/// The file, for a look behind the store's back.
+fn peek(directory: &TempDir) -> Connection {
+    Connection::open(directory.path().join("interline.db")).unwrap()
+}
+
+fn refusal(directory: &TempDir) -> Error {
+    try_open(directory.path()).err().expect("it is refused")
+}
+
+/// Two events, each with two deliveries: pending and dead.
+async fn filled(directory: &TempDir) -> Sqlite {
+    let store = open(directory);
+    accept(&store, "website", &["a", "b", "c"]).await;
+    let two = |position| -> Routed {
+        route(position, vec![(delivery("website", "intercom"), pending()), (delivery("website", "intercom"), story())])
+    };
+    store.route(vec![two(1), two(2)]).await.unwrap();
+    store
+}
+
+async fn ids(store: &Sqlite, of: &[Id]) -> Vec<Id> {
+    store.deliveries(of.to_vec()).await.unwrap().iter().map(|owed| owed.id).collect()
+}
+
+async fn open_ids(store: &Sqlite) -> Vec<Id> {
+    store.open(None, 100).await.unwrap().iter().map(|open| open.id).collect()
+}
+
+#[track_caller]
+fn check_stats(store: &Sqlite, backlog: u64, dead_letters: u64, quarantined: u64) {
+    let stats = store.stats();
+    let found = (stats.backlog.get("website").copied().unwrap_or_default(), stats.dead_letters, stats.quarantined);
+    assert_eq!(found, (backlog, dead_letters, quarantined));
+}
+
+#[tokio::test]
+async fn a_damaged_event_is_put_aside_and_the_others_go_on() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&directory);
+    accept(&store, "website", &["a", "b", "c"]).await;
+    let flipped = "UPDATE events SET body = CAST(replace(CAST(body AS TEXT), 'u-1', 'u-3') AS BLOB) WHERE position = 2";
+    assert_eq!(peek(&directory).execute(flipped, ()).unwrap(), 1);
+    check_stats(&store, 3, 0, 0);
+    assert_eq!(messages(&store, 0, 10).await, ["a", "c"]);
+    assert!(store.event(Position(2)).await.unwrap().is_none());
+    check_stats(&store, 2, 0, 1);
+    store.route(vec![route(1, vec![]), route(3, vec![])]).await.unwrap();
+    check_stats(&store, 0, 0, 1);
+    store.close().await;
+    let store = open(&directory);
+    check_stats(&store, 0, 0, 1);
+    let kept: String = peek(&directory)
+        .query_row("SELECT CAST(second AS TEXT) FROM quarantine WHERE kind = 'event' AND id = 2", (), |row| row.get(0))
+        .unwrap();
+    assert!(kept.contains("u-3"), "{kept}");
+}
+
+#[tokio::test]
+async fn every_column_of_an_event_is_covered() {
+    for change in ["position = 9", "envelope = replace(envelope, 'track', 'group')", "checksum = checksum - 1"] {
+        let directory = TempDir::new().unwrap();
+        let store = open(&directory);
+        accept(&store, "website", &["a"]).await;
+        peek(&directory).execute(&format!("UPDATE events SET {change}"), ()).unwrap();
+        assert_eq!(messages(&store, 0, 10).await, [""; 0], "{change}");
+        assert_eq!(store.stats().quarantined, 1, "{change}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_last_event_does_not_free_its_position() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&directory);
+    accept(&store, "website", &["a", "b"]).await;
+    peek(&directory).execute("UPDATE events SET checksum = 0 WHERE position = 2", ()).unwrap();
+    assert_eq!(messages(&store, 0, 10).await, ["a"]);
+    check_stats(&store, 1, 0, 1);
+    store.close().await;
+    assert_eq!(open(&directory).accept(vec![event("website", "c")]).await.unwrap(), [at(3)]);
+}
+
+#[tokio::test]
+async fn a_delivery_with_a_damaged_record_is_put_aside() {
+    for change in ["record = replace(record, 'track_event', 'track_evens')", "destination = 'intercon'"] {
+        let directory = TempDir::new().unwrap();
+        let store = filled(&directory).await;
+        check_stats(&store, 3, 2, 0);
+        let (pending, dead) = (id(1, 0).to_number(), id(2, 1).to_number());
+        let sql = format!("UPDATE deliveries SET {change} WHERE id IN ({pending}, {dead})");
+        assert_eq!(peek(&directory).execute(&sql, ()).unwrap(), 2);
+        assert_eq!(ids(&store, &[id(1, 0), id(1, 1), id(2, 0), id(2, 1)]).await, [id(1, 1), id(2, 0)], "{change}");
+        check_stats(&store, 2, 1, 2);
+        assert_eq!(open_ids(&store).await, [id(2, 0)]);
+        store.close().await;
+        check_stats(&open(&directory), 2, 1, 2);
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_with_damaged_progress_starts_again_unless_it_had_ended() {
+    let directory = TempDir::new().unwrap();
+    let store = filled(&directory).await;
+    store.settle(vec![(id(1, 0), waiting(3, true))]).await.unwrap();
+    let (waiting, dead) = (id(1, 0).to_number(), id(2, 1).to_number());
+    let sql = "UPDATE deliveries SET progress = replace(progress, '\"attempts\":1', '\"attempts\":2') WHERE id IN";
+    assert_eq!(peek(&directory).execute(&format!("{sql} ({waiting}, {dead})"), ()).unwrap(), 2);
+    let found = store.deliveries(vec![id(1, 0), id(1, 1), id(2, 0), id(2, 1)]).await.unwrap();
+    assert_eq!(found.iter().map(|owed| owed.id).collect::<Vec<_>>(), [id(1, 0), id(1, 1), id(2, 0)]);
+    assert_eq!(text(&found[0].progress), text(&pending()));
+    assert_eq!(text(&found[1].progress), text(&story()));
+    check_stats(&store, 3, 1, 2);
+    let open = store.open(None, 1).await.unwrap();
+    assert_eq!((open[0].id, open[0].until, open[0].parked), (id(1, 0), None, false));
+}
+
+#[tokio::test]
+async fn a_damaged_entry_of_an_open_delivery_is_written_anew() {
+    for change in ["keys = x'0000000000000000'", "until = 5", "parked = 1", "destination = 'x'", "source = 'y'"] {
+        let directory = TempDir::new().unwrap();
+        let store = filled(&directory).await;
+        let sql = format!("UPDATE open_deliveries SET {change} WHERE id = {}", id(1, 0).to_number());
+        assert_eq!(peek(&directory).execute(&sql, ()).unwrap(), 1);
+        let found = store.open(None, 10).await.unwrap();
+        assert_eq!(found.iter().map(|open| open.id).collect::<Vec<_>>(), [id(1, 0), id(2, 0)], "{change}");
+        assert_eq!((&found[0].keys, found[0].until, found[0].parked), (&vec![17, u64::MAX], None, false), "{change}");
+        check_stats(&store, 3, 2, 1);
+    }
+}
+
+#[tokio::test]
+async fn damaged_marks_and_message_ids_are_counted_and_the_store_opens() {
+    let directory = TempDir::new().unwrap();
+    filled(&directory).await.close().await;
+    let file = peek(&directory);
+    assert_eq!(file.execute("UPDATE marks SET value = x'FF' WHERE name = 'routed'", ()).unwrap(), 1);
+    assert_eq!(file.execute("UPDATE message_ids SET checksum = 1", ()).unwrap(), 1);
+    drop(file);
+    let store = open(&directory);
+    check_stats(&store, 3, 2, 2);
+    assert_eq!((store.stats().last, store.stats().routed), (Position(3), Position(2)));
+    assert_eq!(store.accept(vec![event("website", "a")]).await.unwrap(), [at(4)], "it cannot know the id any more");
+}
+
+#[tokio::test]
+async fn a_second_process_is_told_who_holds_the_directory() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&directory);
+    let Error::Locked(message) = refusal(&directory) else { panic!("not locked") };
+    assert!(message.contains(&format!("in use by process {} (", std::process::id())), "{message}");
+    assert!(message.contains("started at 2026-01-01T00:00:00Z"), "{message}");
+    store.close().await;
+    open(&directory).close().await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_ours_is_refused_and_left_alone() {
+    let directory = TempDir::new().unwrap();
+    open(&directory).close().await;
+    let file = peek(&directory);
+    file.pragma_update(None, "user_version", 7).unwrap();
+    check_refused(&directory, &["version 7", "up to 1"]);
+    file.pragma_update(None, "application_id", 0x1234).unwrap();
+    check_refused(&directory, &["0x1234 version 7", "version 1"]);
+    drop(file);
+
+    let directory = TempDir::new().unwrap();
+    peek(&directory).execute_batch("CREATE TABLE contacts (id INTEGER)").unwrap();
+    check_refused(&directory, &["is not ours"]);
+    assert_eq!(
+        peek(&directory).pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0)).unwrap(),
+        "delete"
+    );
+
+    let directory = TempDir::new().unwrap();
+    std::fs::write(directory.path().join("interline.db"), "notes\n".repeat(100)).unwrap();
+    check_refused(&directory, &["no SQLite file"]);
+}
+
+#[track_caller]
+fn check_refused(directory: &TempDir, words: &[&str]) {
+    let Error::Incompatible(message) = refusal(directory) else { panic!("not incompatible") };
+    assert!(words.iter().all(|word| message.contains(word)), "{message}");
+    assert!(message.contains("interline.db"), "{message}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_its_owner_may_read_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = TempDir::new().unwrap();
+    let inner = directory.path().join("a/b");
+    let store = try_open(&inner).unwrap();
+    accept(&store, "website", &["a"]).await;
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&inner), 0o700);
+    for name in ["interline.db", "interline.db-wal", "interline.lock"] {
+        assert_eq!(mode(&inner.join(name)), 0o600, "{name}");
+    }
+}
+
+/// What the disk holds while the store still runs is what a killed process leaves.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_answered_is_on_the_disk() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&directory);
+    let accepted = join_all((0..64).map(|task| accept_some(&store, task))).await.concat();
+    assert_eq!(accepted.iter().collect::<HashSet<_>>().len(), 64 * 10);
+    assert_eq!(accepted.iter().max(), Some(&(64 * 10)));
+    store.route(vec![route(1, vec![(delivery("website", "intercom"), pending())])]).await.unwrap();
+    store.settle(vec![(id(1, 0), settled("dead_letter"))]).await.unwrap();
+
+    let copy = TempDir::new().unwrap();
+    for name in ["interline.db", "interline.db-wal"] {
+        std::fs::copy(directory.path().join(name), copy.path().join(name)).unwrap();
+    }
+    let after = open(&copy);
+    assert_eq!(messages(&after, 0, 1000).await.len(), 640);
+    check_stats(&after, 639, 1, 0);
+    assert_eq!(after.accept(vec![event("website", "3/3")]).await.unwrap(), [Accepted::Duplicate]);
+}
+
+async fn accept_some(store: &Sqlite, task: usize) -> Vec<u64> {
+    let mut positions = Vec::new();
+    for n in 0..10 {
+        let accepted = store.accept(vec![event("website", &format!("{task}/{n}"))]).await.unwrap();
+        positions.push(position(&accepted[0]));
+    }
+    positions
+}
+
+#[tokio::test]
+async fn a_clean_end_leaves_one_file() {
+    let directory = TempDir::new().unwrap();
+    let store = filled(&directory).await;
+    assert!(store.stats().bytes > 0);
+    store.close().await;
+    let names = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let names: HashSet<_> = names.map(|name| name.into_string().unwrap()).collect();
+    assert_eq!(names, HashSet::from(["interline.db".to_owned(), "interline.lock".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_full_disk_is_said_so_and_room_helps() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&directory);
+    accept(&store, "website", &["a"]).await;
+    store.limit(0).await.unwrap();
+    let mut stored = 1;
+    let refused = loop {
+        match store.accept(vec![event("website", &format!("n{stored}"))]).await {
+            Ok(_) => stored += 1,
+            Err(error) => break error,
+        }
+        assert!(stored < 10_000, "the bound has no effect");
+    };
+    assert!(matches!(&refused, Error::Unavailable(why) if why.contains("full")), "{refused}");
+    assert_eq!(messages(&store, stored - 1, 10).await.len(), 1, "reading goes on");
+    store.limit(64 << 20).await.unwrap();
+    let retried = store.accept(vec![event("website", &format!("n{stored}"))]).await.unwrap();
+    assert_eq!(retried, [at(stored + 1)], "the refused message id was not remembered");
+    store.close().await;
+    assert_eq!(messages(&open(&directory), 0, 100_000).await.len() as u64, stored + 1);
+}
+
+#[tokio::test]
+async fn a_call_that_cannot_be_written_does_not_spoil_its_group() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&directory);
+    peek(&directory)
+        .execute_batch(
+            "CREATE TRIGGER refuse BEFORE INSERT ON events WHEN NEW.envelope LIKE '%poison%'
+             BEGIN SELECT RAISE(ABORT, 'refused by the test'); END",
+        )
+        .unwrap();
+    let calls = ["a", "poison", "b", "a"].map(|message_id| store.accept(vec![event("website", message_id)]));
+    let answers = join_all(calls).await;
+    assert_eq!(answers[0].as_ref().unwrap(), &[at(1)]);
+    assert!(matches!(&answers[1], Err(Error::Unavailable(why)) if why.contains("refused by the test")));
+    assert_eq!(answers[2].as_ref().unwrap(), &[at(2)]);
+    assert_eq!(answers[3].as_ref().unwrap(), &[Accepted::Duplicate]);
+    peek(&directory).execute_batch("DROP TRIGGER refuse").unwrap();
+    assert_eq!(store.accept(vec![event("website", "poison")]).await.unwrap(), [at(3)]);
+}
+
+#[tokio::test]
+async fn reading_does_not_wait_for_writing_and_the_queue_has_an_end() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&directory);
+    accept(&store, "website", &["a"]).await;
+    let other = peek(&directory);
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let calls: Vec<_> = (0..5000).map(|n| store.accept(vec![event("website", &format!("m{n}"))])).collect();
+    assert_eq!(messages(&store, 0, 10).await, ["a"]);
+    other.execute_batch("ROLLBACK").unwrap();
+    let answers = join_all(calls).await;
+    let refused = answers.iter().filter(|answer| matches!(answer, Err(Error::Unavailable(_)))).count();
+    assert!((900..1100).contains(&refused), "{refused}");
+    assert_eq!(store.stats().last.0 as usize, 1 + 5000 - refused);
+    accept(&store, "website", &["b"]).await;
+}
+
+#[tokio::test]
+async fn a_disk_that_lies_ends_the_store_for_good() {
+    let directory = TempDir::new().unwrap();
+    filled(&directory).await.close().await;
+    let store = open(&directory);
+    let path = directory.path().join("interline.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[8192..].fill(0xa5);
+    std::fs::write(&path, bytes).unwrap();
+    let is_failed = |error: Error| matches!(error, Error::Failed(_));
+    assert!(is_failed(store.events(Position(0), 10).await.unwrap_err()));
+    assert!(is_failed(store.accept(vec![event("website", "z")]).await.unwrap_err()));
+    assert!(is_failed(store.open(None, 1).await.unwrap_err()));
+    assert!(!store.failure().await.is_empty());
+}
+
+#[tokio::test]
+async fn room_is_given_back_after_trimming() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&directory);
+    for n in 0..20 {
+        let mut events: Vec<_> = (0..500).map(|i| event("website", &format!("{n}/{i}"))).collect();
+        events.iter_mut().for_each(|event| event.body = vec![b' '; 2000].into());
+        store.accept(events).await.unwrap();
+    }
+    store.route(vec![route(10_000, vec![])]).await.unwrap();
+    let pages = || peek(&directory).pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0)).unwrap();
+    let before = pages();
+    assert_eq!(store.trim(now(1000)).await.unwrap(), 20_000);
+    assert!(pages() < before / 3, "{before} pages, then {}", pages());
+}
