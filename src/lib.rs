@@ -59,5 +59,6 @@ pub mod sample;
 pub mod delivery;
 pub mod mapping;
 
+pub mod destination;
 pub mod store;
 

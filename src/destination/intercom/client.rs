@@ -1,0 +1,279 @@
+//! Requests to the Intercom API and nothing else: one client per attempt, which remembers what was said.
+
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
+
+use serde_json::Value;
+
+use super::error::Refusal;
+use super::{Service, Settings};
+use crate::action::{self, Failure, Kind, Outcome, Warning};
+use crate::delivery::{Exchange, Steps};
+use crate::destination::Performed;
+use crate::destination::http::{Method, Reply, Request};
+use crate::instant::Timestamp;
+
+/// Talks to Intercom for one attempt.
+pub struct Client {
+    pub(super) service: Arc<Service>,
+    record: Mutex<Record>,
+}
+
+#[derive(Default)]
+struct Record {
+    exchanges: Vec<Exchange>,
+    exhausted_until: Option<Timestamp>,
+    warnings: Vec<Warning>,
+    steps: Steps,
+}
+
+/// One request to the API.
+#[derive(Debug, Clone)]
+pub struct Call {
+    method: Method,
+    /// The endpoint, as the label of metrics: `POST /contacts/{id}/companies`.
+    endpoint: &'static str,
+    path: String,
+    body: Option<String>,
+}
+
+impl Call {
+    /// A request to an endpoint, written as `PUT /contacts/{id}`. Each `{…}` is filled with one of `parts`, in order and
+    /// percent-encoded. Fails when a part is no path segment (empty, `.` or `..`).
+    pub fn new(endpoint: &'static str, parts: &[&str]) -> Result<Call, Failure> {
+        let (method, template) = endpoint.split_once(' ').expect("an endpoint has a method and a path");
+        let method = [Method::Get, Method::Post, Method::Put, Method::Delete]
+            .into_iter()
+            .find(|known| known.name() == method)
+            .expect("an endpoint has a known method");
+        let mut path = String::new();
+        let mut parts = parts.iter();
+        for piece in template.split_inclusive(['{', '}']) {
+            match piece.strip_suffix('}') {
+                Some(_) => path.push_str(&segment(parts.next().expect("each {…} has a part"))?),
+                None => path.push_str(piece.trim_end_matches('{')),
+            }
+        }
+        Ok(Call { method, endpoint, path, body: None })
+    }
+
+    /// The same with a JSON body.
+    pub fn body(mut self, body: &impl serde::Serialize) -> Call {
+        self.body = Some(serde_json::to_string(body).expect("a body has text keys and finite numbers"));
+        self
+    }
+}
+
+/// One segment of a path. `.` and `..` cannot be encoded: every reader of URLs takes `%2e` for a dot.
+fn segment(text: &str) -> Result<String, Failure> {
+    if matches!(text, "" | "." | "..") {
+        return Err(Failure::rejected("id_invalid", format!("`{text}` cannot be an id in a path")));
+    }
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => encoded.push(char::from(byte)),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    Ok(encoded)
+}
+
+/// A reply with success.
+#[derive(Debug)]
+pub struct Answer(Vec<u8>);
+
+impl Answer {
+    /// What it says.
+    pub fn json(&self) -> Result<Value, Failure> {
+        serde_json::from_slice(&self.0).map_err(|error| unreadable(&format!("not JSON: {error}")))
+    }
+}
+
+/// A reply that means success and cannot be used.
+pub fn unreadable(why: &str) -> Failure {
+    Failure::new(Kind::Unknown, "reply_unreadable", format!("intercom's answer is {why}"))
+}
+
+impl Client {
+    /// A client for one attempt.
+    pub(super) fn new(service: Arc<Service>, steps: Steps) -> Client {
+        Client { service, record: Mutex::new(Record { steps, ..Record::default() }) }
+    }
+
+    /// What a step came to that this attempt or an earlier one finished.
+    pub fn step(&self, name: &str) -> Option<String> {
+        self.record().steps.get(name).cloned()
+    }
+
+    /// Remembers a finished step: a further attempt does not do it again.
+    pub fn finish_step(&self, name: &str, came_to: &str) {
+        self.record().steps.insert(name.to_owned(), came_to.to_owned());
+    }
+
+    /// Sends a request. A reply without success is a [`Refusal`], as is none.
+    pub async fn call(&self, call: Call) -> Result<Answer, Refusal> {
+        let service = &*self.service;
+        let unsent = |failure| Refusal { status: None, failure, canonical: None };
+        if let Some(failure) = service.closed.answer(call.endpoint, (service.clock)()) {
+            return Err(unsent(failure));
+        }
+        let _permit = service.permits.acquire().await.expect("the permits are never closed");
+        let request = Request {
+            method: call.method,
+            path: call.path.clone(),
+            headers: self.headers(&call),
+            bearer: service.settings.access_token.clone(),
+            body: call.body.clone(),
+        };
+        let (endpoint, began) = (call.endpoint, Instant::now());
+        let result = service.transport.send(request).await;
+        self.count(&call, &result, began);
+        self.remember(call, &result);
+        let reply = result.map_err(unsent)?;
+        let answer = match reply.status {
+            200..=299 => Ok(Answer(reply.body)),
+            _ => Err(Refusal::read(&reply, (service.clock)())),
+        };
+        self.note_permission(endpoint, &answer);
+        answer
+    }
+
+    /// Remembers that an endpoint is closed to us, or that it is not any more.
+    fn note_permission(&self, endpoint: &'static str, answer: &Result<Answer, Refusal>) {
+        let Service { name, closed, clock, .. } = &*self.service;
+        let refusal = answer.as_ref().err();
+        if let Some(refusal) = refusal.filter(|refusal| refusal.is_forbidden()) {
+            if closed.close(endpoint, &refusal.failure, clock()) {
+                tracing::error!(
+                    destination.name = %name, endpoint, code = %refusal.failure.code,
+                    "The destination does not let us use {endpoint}; nothing is lost, what needs it waits"
+                );
+            }
+            return;
+        }
+        // A service that is down or busy says nothing about permissions.
+        let is_let_in = refusal.is_none_or(|refusal| refusal.failure.kind == Kind::Rejected);
+        if is_let_in && closed.open(endpoint) {
+            tracing::info!(destination.name = %name, endpoint, "The destination lets us use {endpoint} again");
+        }
+    }
+
+    /// What the operator chose.
+    pub fn settings(&self) -> &Settings {
+        &self.service.settings
+    }
+
+    /// Says something about how this is delivered.
+    pub fn warn(&self, warning: Warning) {
+        self.record().warnings.push(warning);
+    }
+
+    /// Counts an id that was known.
+    pub fn hit(&self, cache: &str) {
+        let service = &self.service;
+        service.metrics.cache_hits_total.with_label_values(&[&*service.name, cache]).inc();
+    }
+
+    /// Closes the attempt with its result.
+    pub(super) fn finish(self, result: action::Result) -> Performed {
+        let record = self.record.into_inner().expect("recording does not panic");
+        let result = result.map(|outcome| match outcome {
+            Outcome::Delivered(mut warnings) => {
+                warnings.extend(record.warnings);
+                Outcome::Delivered(warnings)
+            }
+            skipped => skipped,
+        });
+        if let Ok(Outcome::Skipped(reason @ "unchanged", _)) = &result {
+            let service = &self.service;
+            service.metrics.requests_saved_total.with_label_values(&[&*service.name, *reason]).inc();
+        }
+        Performed { result, exchanges: record.exchanges, exhausted_until: record.exhausted_until, steps: record.steps }
+    }
+
+    fn headers(&self, call: &Call) -> Vec<(&'static str, String)> {
+        let mut headers = vec![
+            ("accept", "application/json".to_owned()),
+            ("intercom-version", self.service.settings.version.clone()),
+        ];
+        if call.body.is_some() {
+            headers.push(("content-type", "application/json".to_owned()));
+        }
+        headers
+    }
+
+    fn count(&self, call: &Call, result: &Result<Reply, Failure>, began: Instant) {
+        let Service { metrics, name, clock, .. } = &*self.service;
+        let status = result.as_ref().map_or(0, |reply| reply.status).to_string();
+        let endpoint = call.endpoint.split('?').next().unwrap_or_default();
+        metrics.requests_total.with_label_values(&[&**name, endpoint, &*status]).inc();
+        metrics.request_duration_seconds.with_label_values(&[&**name]).observe(began.elapsed().as_secs_f64());
+        let Ok(reply) = result else { return };
+        let Some(left) = reply.header("x-ratelimit-remaining").and_then(|text| text.trim().parse::<i64>().ok()) else {
+            return;
+        };
+        metrics.rate_limit_remaining.with_label_values(&[&**name]).set(left);
+        let now = clock();
+        // A refusal tells by itself how long to wait.
+        if left <= 0 && reply.status != 429 {
+            self.record().exhausted_until = reply.wait(now).map(|wait| now + wait);
+        }
+    }
+
+    fn remember(&self, call: Call, result: &Result<Reply, Failure>) {
+        let (status, reply) = match result {
+            Ok(reply) => (Some(reply.status), String::from_utf8_lossy(&reply.body)),
+            Err(failure) => (None, Cow::Borrowed(failure.message.as_str())),
+        };
+        let exchange = Exchange {
+            method: call.method.name().into(),
+            path: call.path,
+            body: call.body.map(|body| start(&body).to_owned()),
+            status,
+            reply: start(&reply).to_owned(),
+        };
+        self.record().exchanges.push(exchange);
+    }
+
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().expect("recording does not panic")
+    }
+}
+
+/// The start of a body, as much as a story keeps.
+fn start(text: &str) -> &str {
+    let end = (0..=text.len().min(Exchange::BODY_MAX)).rev().find(|at| text.is_char_boundary(*at));
+    &text[..end.unwrap_or_default()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(endpoint: &'static str, parts: &[&str], expected: Option<&str>) {
+        assert_eq!(Call::new(endpoint, parts).ok().map(|call| call.path).as_deref(), expected);
+    }
+
+    #[test]
+    fn a_path_is_filled_with_encoded_segments() {
+        check("GET /me", &[], Some("/me"));
+        check("PUT /contacts/{id}", &["abc"], Some("/contacts/abc"));
+        check("DELETE /contacts/{id}/companies/{id}", &["a", "b"], Some("/contacts/a/companies/b"));
+        check("PUT /contacts/{id}", &["a/b?c#d@e f%é..\\"], Some("/contacts/a%2Fb%3Fc%23d%40e%20f%25%C3%A9..%5C"));
+        for bad in ["", ".", ".."] {
+            check("PUT /contacts/{id}", &[bad], None);
+        }
+        check("GET /companies?company_id={id}", &["a&b=c"], Some("/companies?company_id=a%26b%3Dc"));
+    }
+
+    #[test]
+    fn a_story_keeps_the_start_of_a_body() {
+        let long = "é".repeat(Exchange::BODY_MAX);
+        assert_eq!(start(&long).len(), Exchange::BODY_MAX);
+        assert_eq!(start(&format!("x{long}")).len(), Exchange::BODY_MAX - 1);
+        assert_eq!(start("short"), "short");
+    }
+}

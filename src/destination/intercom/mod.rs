@@ -1,0 +1,281 @@
+//! Intercom: contacts, companies and what contacts did.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer, Serialize};
+use tokio::sync::Semaphore;
+use url::Url;
+
+use crate::action::Failure;
+use crate::delivery::Steps;
+use crate::destination::http::{self, Network, Transport};
+use crate::destination::{self, Clock, Context, Destination, Performed};
+use crate::metrics::Metrics;
+use crate::yaml::{self, Node, Problems};
+
+pub mod actions;
+mod client;
+mod closed;
+mod company;
+mod contact;
+mod error;
+mod identity;
+mod limits;
+mod metadata;
+mod money;
+pub mod rehearsal;
+
+pub use client::Client;
+
+/// Intercom as a kind of destination.
+pub const KIND: destination::Kind = destination::Kind {
+    name: "intercom",
+    summary: "Intercom: contacts, companies and events of a workspace, over its REST API.",
+    integrations: &["Intercom", "Intercom Cloud Mode (Actions)"],
+    actions: actions::facts,
+    settings_schema: || {
+        let generator =
+            schemars::generate::SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+        generator.into_generator().into_root_schema_for::<Settings>().to_value()
+    },
+    check: |settings, problems| {
+        let Some(read) = yaml::decode::<Settings>(settings, "settings", problems) else { return };
+        // What was noted already is mostly why something seems to be missing.
+        let is_noted = problems.iter().any(|problem| problem.path.starts_with("settings"));
+        if let (false, Err(why)) = (is_noted, examine(&read)) {
+            problems.error("settings_invalid", &settings.place, "settings", why);
+        }
+    },
+    build: |settings, context| Ok(Box::new(build(read(settings)?, context)?)),
+    rehearse: |settings, action, payload, contact_exists| {
+        Box::pin(async move {
+            let settings = read(settings).unwrap_or_default();
+            rehearsal::rehearse(&settings, action, payload, contact_exists).await
+        })
+    },
+};
+
+/// Settings that were checked before.
+fn read(settings: &Node) -> Result<Settings, String> {
+    let mut problems = Problems::new("", "");
+    let read = yaml::decode::<Settings>(settings, "settings", &mut problems);
+    read.ok_or_else(|| problems.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>().join("; "))
+}
+
+/// How one Intercom workspace is reached, and what to do where there is a choice.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(extend("required" = ["access_token"]))]
+pub struct Settings {
+    /// Where the workspace's data lives: never guessed, because it decides where your people's data goes.
+    pub region: Option<Region>,
+    /// Another address of the API, instead of the region's: a sandbox, a test.
+    #[serde(deserialize_with = "base_url")]
+    #[schemars(with = "Option<String>", extend("format" = "uri"))]
+    pub base_url: Option<Url>,
+    /// The access token of an app of the workspace.
+    #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String")]
+    pub access_token: SecretString,
+    /// The version of the API, sent with every request.
+    pub version: String,
+    /// Whether a contact that is not found by external id is looked for by e-mail address before one is made.
+    pub match_by_email: bool,
+    /// What to do when the contact is archived.
+    pub archived: Archived,
+    /// Seconds after which the search surely shows a contact that was made.
+    pub search_lag_secs: u64,
+    /// Requests in flight at once, at most.
+    pub concurrency: usize,
+    /// What is remembered of contacts and companies.
+    pub cache: CacheSettings,
+    /// How requests are sent.
+    pub http: http::Settings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            region: None,
+            base_url: None,
+            access_token: SecretString::default(),
+            version: "2.16".to_owned(),
+            match_by_email: true,
+            archived: Archived::Unarchive,
+            search_lag_secs: 60,
+            concurrency: 20,
+            cache: CacheSettings::default(),
+            http: http::Settings::default(),
+        }
+    }
+}
+
+/// Where a workspace's data lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Region {
+    /// The United States.
+    Us,
+    /// The European Union.
+    Eu,
+    /// Australia.
+    Au,
+}
+
+impl Region {
+    fn base_url(self) -> Url {
+        let text = match self {
+            Region::Us => "https://api.intercom.io/",
+            Region::Eu => "https://api.eu.intercom.io/",
+            Region::Au => "https://api.au.intercom.io/",
+        };
+        Url::parse(text).expect("it is a URL")
+    }
+}
+
+impl Settings {
+    /// Whether the version wants a teammate's id as a number: up to 2.15.
+    pub(crate) fn owner_is_number(&self) -> bool {
+        let minor = self.version.strip_prefix("2.").and_then(|minor| minor.parse::<u32>().ok());
+        minor.is_some_and(|minor| minor < 16) || self.version.starts_with("1.")
+    }
+}
+
+/// What to do when the contact that is meant is archived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Archived {
+    /// Take it out of the archive and update it.
+    Unarchive,
+    /// Leave it; the delivery is skipped.
+    Skip,
+    /// Leave it; the delivery becomes a dead letter.
+    Reject,
+}
+
+/// What is remembered of contacts and companies, so that they need not be looked up again.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CacheSettings {
+    /// Entries of each of the caches, at most. 0 turns them off.
+    pub entries_max: u64,
+    /// Seconds an entry is kept.
+    pub ttl_secs: u64,
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        CacheSettings { entries_max: 100_000, ttl_secs: 3600 }
+    }
+}
+
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
+    String::deserialize(deserializer).map(SecretString::from)
+}
+
+fn base_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Url>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    let url = Url::parse(&text).map_err(|error| serde::de::Error::custom(format!("`{text}` is not a URL: {error}")))?;
+    let plain = matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
+    match plain && url.query().is_none() && url.fragment().is_none() {
+        true => Ok(Some(url)),
+        false => Err(serde::de::Error::custom("the base URL is `https://` or `http://`, a host and at most a path")),
+    }
+}
+
+/// One workspace.
+pub struct Intercom {
+    service: Arc<Service>,
+}
+
+/// What all attempts of one workspace share.
+pub(crate) struct Service {
+    name: Arc<str>,
+    settings: Settings,
+    transport: Arc<dyn Transport>,
+    clock: Clock,
+    metrics: Metrics,
+    permits: Semaphore,
+    closed: closed::Closed,
+    directory: contact::Directory,
+    companies: company::Register,
+}
+
+const NO_REGION: &str = "`settings.region` is missing: us, eu or au, where the workspace's data lives";
+
+/// What a type cannot say about settings alone.
+fn examine(settings: &Settings) -> Result<(), String> {
+    let token = settings.access_token.expose_secret();
+    if token.trim().is_empty() {
+        return Err(
+            "`settings.access_token` is missing: an app's access token, from Intercom's developer hub".to_owned()
+        );
+    }
+    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("`settings.access_token` holds characters that no token has (spaces, line ends?)".to_owned());
+    }
+    if settings.version.is_empty() || !settings.version.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("`settings.version` is no version of the API, as `2.16` is one".to_owned());
+    }
+    if settings.region.is_none() && settings.base_url.is_none() {
+        return Err(NO_REGION.to_owned());
+    }
+    Ok(())
+}
+
+/// Builds a workspace that is reached over the network. The error says which setting is at fault.
+pub fn build(settings: Settings, context: Context) -> Result<Intercom, String> {
+    examine(&settings)?;
+    let region = settings.region.map(Region::base_url);
+    let base = settings.base_url.clone().or(region).ok_or_else(|| NO_REGION.to_owned())?;
+    let network = Network::new(&settings.http, base)?;
+    Ok(Intercom::over(Arc::new(network), settings, context))
+}
+
+impl Intercom {
+    /// A workspace that is reached through `transport`.
+    pub fn over(transport: Arc<dyn Transport>, settings: Settings, context: Context) -> Intercom {
+        let service = Service {
+            name: context.name,
+            transport,
+            clock: context.clock,
+            metrics: context.metrics,
+            permits: Semaphore::new(settings.concurrency.clamp(1, Semaphore::MAX_PERMITS)),
+            closed: closed::Closed::default(),
+            directory: contact::Directory::new(&settings),
+            companies: company::Register::new(&settings),
+            settings,
+        };
+        Intercom { service: Arc::new(service) }
+    }
+
+    fn client(&self, steps: &Steps) -> Client {
+        Client::new(self.service.clone(), steps.clone())
+    }
+}
+
+impl Destination for Intercom {
+    fn perform<'a>(&'a self, action: &'a str, payload: &'a [u8], steps: &'a Steps) -> BoxFuture<'a, Performed> {
+        Box::pin(async move {
+            let client = self.client(steps);
+            let result = match actions::find(action) {
+                Some(definition) => definition.perform(payload, &client).await,
+                None => Err(Failure::rejected("action_unknown", format!("intercom has no action `{action}`"))),
+            };
+            client.finish(result)
+        })
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), Failure>> {
+        Box::pin(async move {
+            self.client(&Steps::new()).call(client::Call::new("GET /me", &[])?).await?;
+            Ok(())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! A rehearsal: the requests an action would send, answered by an Intercom in which the contact is, or is not.
+
+use std::sync::{Arc, Mutex};
+
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+
+use super::{Intercom, Settings};
+use crate::action::Failure;
+use crate::delivery::{Exchange, Steps};
+use crate::destination::http::{Method, Reply, Request, Transport};
+use crate::destination::{Context, Destination, Performed};
+use crate::instant::Timestamp;
+use crate::metrics::Metrics;
+
+/// The id that stands for the contact in a rehearsal.
+pub const CONTACT: &str = "000000000000000000000001";
+/// The id that stands for the company in a rehearsal.
+pub const COMPANY: &str = "000000000000000000000002";
+
+/// Answers requests without sending them.
+#[derive(Debug, Clone, Copy)]
+pub struct Rehearsal {
+    /// Whether the contact that is looked for is there. One that is made is there, whatever this says.
+    pub contact_exists: bool,
+}
+
+/// The requests that an action would send with a payload, to an Intercom in which the contact is there or not. Sends
+/// nothing, and remembers nothing.
+pub async fn rehearse(settings: &Settings, action: &str, payload: &[u8], contact_exists: bool) -> Performed {
+    let context =
+        Context { name: "rehearsal".into(), metrics: Metrics::new(), clock: Arc::new(|| Timestamp::UNIX_EPOCH) };
+    let whole = Arc::new(Whole { rehearsal: Rehearsal { contact_exists }, bodies: Mutex::default() });
+    let intercom = Intercom::over(whole.clone(), settings.clone(), context);
+    let performed = intercom.perform(action, payload, &Steps::new()).await;
+    let bodies = std::mem::take(&mut *whole.bodies.lock().expect("noting a body does not panic"));
+    let exchanges = performed.exchanges.into_iter().zip(bodies);
+    let exchanges = exchanges.map(|(exchange, body)| Exchange { reply: String::new(), body, ..exchange });
+    Performed { exchanges: exchanges.collect(), ..performed }
+}
+
+/// A rehearsal that keeps the bodies whole: a story cuts long ones.
+struct Whole {
+    rehearsal: Rehearsal,
+    bodies: Mutex<Vec<Option<String>>>,
+}
+
+impl Transport for Whole {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, Failure>> {
+        self.bodies.lock().expect("noting a body does not panic").push(request.body.clone());
+        self.rehearsal.send(request)
+    }
+}
+
+impl Transport for Rehearsal {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, Failure>> {
+        let (status, body) = self.answer(&request);
+        let body = match status {
+            202 => Vec::new(),
+            _ => body.to_string().into_bytes(),
+        };
+        Box::pin(async move { Ok(Reply { status, headers: Vec::new(), body }) })
+    }
+}
+
+impl Rehearsal {
+    fn answer(&self, request: &Request) -> (u16, Value) {
+        let path = request.path.split('?').next().unwrap_or_default();
+        let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+        let company = json!({ "type": "company", "id": COMPANY });
+        match (request.method, segments.as_slice()) {
+            (Method::Get, ["me"]) => (200, json!({ "type": "admin", "id": "1" })),
+            (Method::Get, ["contacts", "find_by_external_id", _]) => self.contact(json!({ "role": "user" })),
+            (Method::Get, ["contacts", _]) => self.contact(json!({})),
+            (Method::Post, ["contacts", "search"]) => self.hits(request),
+            (Method::Post, ["contacts"]) => (200, json!({ "type": "contact", "id": CONTACT })),
+            (Method::Put, ["contacts", id]) => (200, json!({ "type": "contact", "id": id })),
+            (Method::Post, ["contacts", id, "unarchive"]) => (200, json!({ "type": "contact", "id": id })),
+            (_, ["contacts", _, "companies", ..]) | (_, ["companies", ..]) => (200, company),
+            (Method::Post, ["events"]) if self.contact_exists => (202, Value::Null),
+            _ => missing(),
+        }
+    }
+
+    fn contact(&self, mut known: Value) -> (u16, Value) {
+        known["type"] = "contact".into();
+        known["id"] = CONTACT.into();
+        match self.contact_exists {
+            true => (200, known),
+            false => missing(),
+        }
+    }
+
+    /// A search finds a lead: users are found before, by external id.
+    fn hits(&self, request: &Request) -> (u16, Value) {
+        let query: Value = request.body.as_deref().and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default();
+        let lead = json!({ "type": "contact", "id": CONTACT, "role": "lead", "email": query["query"]["value"] });
+        let data = if self.contact_exists { vec![lead] } else { Vec::new() };
+        (200, json!({ "type": "list", "total_count": data.len(), "data": data }))
+    }
+}
+
+fn missing() -> (u16, Value) {
+    let error = json!({ "code": "not_found", "message": "not there, in this rehearsal" });
+    (404, json!({ "type": "error.list", "request_id": null, "errors": [error] }))
+}

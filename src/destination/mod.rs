@@ -1,0 +1,105 @@
+//! Third parties: what each can do, and how to talk to it.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::action::{self, Facts, Failure};
+use crate::delivery::{Exchange, Steps};
+use crate::instant::Timestamp;
+use crate::mapping;
+use crate::mapping::compile::{Compiled, Known};
+use crate::metrics::Metrics;
+use crate::yaml::{Lookup, Node, Problems};
+
+pub mod http;
+pub mod intercom;
+
+/// Every kind of third party.
+pub const KINDS: &[&Kind] = &[&intercom::KIND];
+
+/// The kind called `name`.
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.name == name).copied()
+}
+
+/// Compiles the text of a destination file, and has its destination check its settings. `file` is its name, as messages
+/// show it; `sources` are the names it may mention, where they are known.
+pub fn compile(text: &str, file: &str, sources: Option<&[&str]>, lookup: Lookup<'_>) -> Result<Compiled, Problems> {
+    let destinations: Vec<(&str, Vec<&'static Facts>)> =
+        KINDS.iter().map(|kind| (kind.name, (kind.actions)())).collect();
+    let check_settings = |name: &str, settings: &Node, problems: &mut Problems| {
+        if let Some(kind) = kind(name) {
+            (kind.check)(settings, problems);
+        }
+    };
+    let known = Known { destinations: &destinations, sources, check_settings: &check_settings, lookup };
+    mapping::compile::compile(text, file, &known)
+}
+
+/// What performing one action came to, and what was said on the way.
+#[derive(Debug)]
+pub struct Performed {
+    /// How it ended.
+    pub result: action::Result,
+    /// Requests and replies, in order.
+    pub exchanges: Vec<Exchange>,
+    /// The destination's allowance is used up until then.
+    pub exhausted_until: Option<Timestamp>,
+    /// What this attempt finished, whether or not it then failed.
+    pub steps: Steps,
+}
+
+impl Performed {
+    /// Nothing was said, and it failed.
+    pub fn failed(failure: Failure) -> Performed {
+        Performed { result: Err(failure), exchanges: Vec::new(), exhausted_until: None, steps: Steps::new() }
+    }
+}
+
+/// One configured instance of a third party.
+pub trait Destination: Send + Sync + 'static {
+    /// Performs an action with a payload that mapping made, going on after the steps that earlier attempts finished.
+    fn perform<'a>(&'a self, action: &'a str, payload: &'a [u8], steps: &'a Steps) -> BoxFuture<'a, Performed>;
+
+    /// Asks whether the credentials work, by a harmless read.
+    fn probe(&self) -> BoxFuture<'_, Result<(), action::Failure>>;
+}
+
+/// Tells the time; given, so that tests decide what time it is.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What a destination is built with besides its settings.
+#[derive(Clone)]
+pub struct Context {
+    /// The instance's name: the name of its file, and the `destination` label of its metrics.
+    pub name: Arc<str>,
+    /// Where it counts.
+    pub metrics: Metrics,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+/// Builds an instance from its settings.
+pub type Build = fn(&Node, Context) -> Result<Box<dyn Destination>, String>;
+
+/// A kind of third party, as data: what settings, docs and mappings need to know of it.
+pub struct Kind {
+    /// Its one name, as in `destination: intercom`.
+    pub name: &'static str,
+    /// What it is.
+    pub summary: &'static str,
+    /// The names by which an event's `integrations` object may mean it.
+    pub integrations: &'static [&'static str],
+    /// Its actions.
+    pub actions: fn() -> Vec<&'static Facts>,
+    /// The JSON Schema of its settings.
+    pub settings_schema: fn() -> serde_json::Value,
+    /// Notes everything that is wrong with its settings.
+    pub check: fn(&Node, &mut Problems),
+    /// Builds an instance; the error says which setting is at fault.
+    pub build: Build,
+    /// The requests that an action would send with a payload, to a third party in which the contact is there or not.
+    /// Sends nothing.
+    pub rehearse: for<'a> fn(&'a Node, &'a str, &'a [u8], bool) -> BoxFuture<'a, Performed>,
+}
