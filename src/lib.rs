@@ -62,3 +62,5 @@ pub mod mapping;
 pub mod destination;
 pub mod store;
 
+pub mod sandbox;
+
