@@ -62,5 +62,6 @@ pub mod mapping;
 pub mod destination;
 pub mod store;
 
+pub mod http;
 pub mod sandbox;
 

@@ -1,0 +1,159 @@
+//! The private door: what happened to events, as JSON, and the health of the service.
+//!
+//! # Why
+//! Off loopback a token is required. On loopback without a token only requests *for* a loopback name are answered:
+//! else any page in the operator's browser could read this API by pointing a name of its own at 127.0.0.1.
+
+mod deliveries;
+
+use std::future::{Ready, ready};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{AUTHORIZATION, HOST};
+use actix_web::{Error, FromRequest, HttpRequest, HttpResponse, ResponseError, web};
+use schemars::JsonSchema;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::health::Health;
+use super::ingest::secret;
+use super::problem::{self, Code, Problem};
+use super::{Clock, is_loopback, ops};
+use crate::metrics::Metrics;
+use crate::store::Store;
+
+/// How the admin API listens.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Address and port it listens on.
+    pub listen: SocketAddr,
+    /// The token its callers send as `Authorization: Bearer`; required unless it listens on loopback.
+    #[serde(deserialize_with = "secret", skip_serializing)]
+    #[schemars(with = "Option<String>")]
+    pub token: Option<SecretString>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { listen: SocketAddr::from(([127, 0, 0, 1], 8081)), token: None }
+    }
+}
+
+/// What the admin API needs from the rest of the house.
+pub struct Parts {
+    /// Where events and deliveries are.
+    pub store: Arc<dyn Store>,
+    /// What was counted.
+    pub metrics: Metrics,
+    /// The time.
+    pub clock: Clock,
+    /// Whether the service takes events, shared with the tracking API.
+    pub health: Arc<Health>,
+    /// Brings the gauges that depend on the time up to date, before they are read.
+    pub refresh: Arc<dyn Fn() + Send + Sync>,
+}
+
+/// The admin API of one running service.
+pub struct Admin {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) metrics: Metrics,
+    pub(super) clock: Clock,
+    pub(super) health: Arc<Health>,
+    pub(super) refresh: Arc<dyn Fn() + Send + Sync>,
+    token: Option<[u8; 32]>,
+}
+
+/// Why it must not be: no token, and reachable from elsewhere.
+pub fn check(settings: &Settings) -> Option<String> {
+    let has_token = settings.token.as_ref().is_some_and(|token| !token.expose_secret().is_empty());
+    (!has_token && !settings.listen.ip().is_loopback())
+        .then(|| format!("`admin.token` is required to listen on {}, which is not loopback", settings.listen))
+}
+
+impl Admin {
+    /// Builds it, or says why it must not be: no token, and reachable from elsewhere.
+    pub fn new(settings: &Settings, parts: Parts) -> Result<Admin, String> {
+        if let Some(why) = check(settings) {
+            return Err(why);
+        }
+        let token = settings.token.as_ref().map(ExposeSecret::expose_secret).filter(|token| !token.is_empty());
+        let Parts { store, metrics, clock, health, refresh } = parts;
+        let token = token.map(|token| Sha256::digest(token.as_bytes()).into());
+        Ok(Admin { store, metrics, clock, health, refresh, token })
+    }
+}
+
+/// The routes.
+pub fn configure(routes: &mut web::ServiceConfig) {
+    routes
+        .configure(ops::configure)
+        .route("/api/deliveries", web::get().to(deliveries::list))
+        .route("/api/deliveries/{id}", web::get().to(deliveries::show))
+        .route("/api/stats", web::get().to(stats))
+        .default_service(web::to(unknown));
+}
+
+const ROUTES: [&str; 6] = ["/healthz", "/readyz", "/metrics", "/api/deliveries", "/api/deliveries/{id}", "/api/stats"];
+
+async fn unknown(request: HttpRequest) -> HttpResponse {
+    let path = request.match_info().as_str();
+    match ROUTES.contains(&path) || path.starts_with("/api/deliveries/") {
+        true => problem::method_not_allowed(request.method(), path, "GET").error_response(),
+        false => problem::not_found(path, ROUTES.into_iter()).error_response(),
+    }
+}
+
+async fn stats(admin: web::Data<Admin>, caller: Caller) -> Result<HttpResponse, Problem> {
+    caller.check(&admin)?;
+    Ok(HttpResponse::Ok().json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "now": crate::instant::to_text((admin.clock)()),
+        "draining": admin.health.is_draining(),
+        "store": admin.store.stats(),
+    })))
+}
+
+/// Who asks, and for which host.
+#[derive(Debug)]
+pub struct Caller {
+    token: Option<String>,
+    host: String,
+}
+
+impl Caller {
+    /// Refuses who may not ask. A wrong token takes as long as a right one.
+    pub fn check(&self, admin: &Admin) -> Result<(), Problem> {
+        match (&admin.token, &self.token) {
+            (None, _) if is_loopback(&self.host) => Ok(()),
+            (None, _) => {
+                let message = "without an admin token only localhost and loopback addresses may be asked for";
+                Err(Problem::new(Code::HostForbidden, message))
+            }
+            (Some(right), Some(token)) if bool::from(right.ct_eq(&Sha256::digest(token.as_bytes()))) => Ok(()),
+            (Some(_), _) => Err(Problem::new(Code::Unauthorized, "send the admin token as `Authorization: Bearer`")),
+        }
+    }
+}
+
+impl FromRequest for Caller {
+    type Error = Error;
+    type Future = Ready<Result<Caller, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let bearer = |value: &str| {
+            let (scheme, token) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+        };
+        ready(Ok(Caller {
+            token: header(AUTHORIZATION).and_then(bearer),
+            host: header(HOST).unwrap_or_default().to_owned(),
+        }))
+    }
+}
