@@ -63,5 +63,12 @@ pub mod destination;
 pub mod store;
 
 pub mod http;
+pub mod router;
 pub mod sandbox;
 
+pub mod settings;
+
+pub mod app;
+pub mod generate;
+
+pub mod cli;

@@ -2,6 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by unwrapping")]
 
+mod actions;
+mod corridor;
+mod crash;
+mod generated;
+mod house;
 mod ingest;
+mod mappings;
 mod sandbox;
 mod stores;
+mod support;

@@ -1,0 +1,81 @@
+//! Reading settings and destination files from disk, and compiling them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use crate::destination;
+use crate::mapping::compile::Compiled;
+use crate::settings::{self, Settings};
+use crate::yaml::{Lookup, Problems};
+
+/// The environment, as settings and mappings read it.
+pub(super) fn environment() -> Vec<(String, String)> {
+    std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?))).collect()
+}
+
+/// The content of a file named in `${file:…}`, without the line end that editors add.
+pub(super) fn secret(path: &str) -> Result<String, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))?;
+    Ok(text.trim_end_matches(['\n', '\r']).to_owned())
+}
+
+/// Reads the settings. A file that was not asked for by name may be missing: then all settings have their defaults.
+pub(super) fn settings(path: Option<&Path>) -> anyhow::Result<Result<Settings, Problems>> {
+    let (path, asked) = (path.unwrap_or(Path::new("interline.yaml")), path.is_some());
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !asked => String::new(),
+        Err(error) => bail!(
+            "cannot read the settings {}: {error}; name the file with --config, or see deploy/interline.yaml for a sample",
+            path.display()
+        ),
+    };
+    Ok(settings::read(&path.display().to_string(), &text, &environment(), &secret))
+}
+
+/// The destination files in a folder, in the order of their names.
+pub(super) fn in_folder(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).with_context(|| {
+        format!("cannot read the folder {} of destination files; mappings_dir names it", folder.display())
+    })?;
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        let named = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| !name.starts_with('.'));
+        if named && path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// What an environment variable or file that is named in a destination file and is not there means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unset {
+    /// The file cannot be used.
+    Refused,
+    /// Nothing, because nothing is sent.
+    Ignored,
+}
+
+/// Compiles a destination file and has the destination check its settings. `sources`: the names it may mention, where
+/// they are known.
+pub(super) fn compile(
+    path: &Path,
+    sources: Option<&[String]>,
+    unset: Unset,
+) -> anyhow::Result<Result<Compiled, Problems>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let environment = environment();
+    let ignored = || (unset == Unset::Ignored).then(|| "unset".to_owned());
+    let variable = |name: &str| {
+        let found = environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+        found.or_else(ignored)
+    };
+    let file = |path: &str| secret(path).or_else(|error| ignored().ok_or(error));
+    let lookup = Lookup { environment: &variable, file: &file };
+    let sources: Option<Vec<&str>> = sources.map(|names| names.iter().map(String::as_str).collect());
+    Ok(destination::compile(&text, &path.display().to_string(), sources.as_deref(), lookup))
+}

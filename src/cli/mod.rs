@@ -1,0 +1,125 @@
+//! The command line: the list of commands, one file each.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+
+mod check;
+mod demo;
+mod explain;
+mod files;
+mod report;
+mod sandbox;
+mod schema;
+mod serve;
+
+/// A self-hosted event router: Segment-spec calls in, Intercom actions out, nothing lost.
+#[derive(Debug, Parser)]
+#[command(name = "interline", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the router.
+    Serve(serve::Serve),
+    /// Try everything on this machine: the router and a stand-in Intercom, no file or account needed.
+    Demo(demo::Demo),
+    /// Find every mistake in settings and destination files.
+    Check(check::Check),
+    /// Show what one event would become, and the requests it would cause. Sends nothing.
+    Explain(explain::Explain),
+    /// Run the stand-in Intercom alone.
+    Sandbox(sandbox::Sandbox),
+    /// Print the JSON Schemas that editors use.
+    Schema(schema::Schema),
+    /// Print completions for a shell.
+    #[command(after_help = "Example:\n  interline completions bash > /etc/bash_completion.d/interline")]
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// How data is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON document.
+    Json,
+}
+
+/// How a command ended, when it could run at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// All is well.
+    Fine,
+    /// It found problems.
+    Problems,
+}
+
+/// Runs the command line. Exit codes: 0 fine, 1 problems found, 2 could not run.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    // Fails only when a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let ended = match cli.command {
+        Command::Serve(command) => command.run(),
+        Command::Demo(command) => command.run(),
+        Command::Check(command) => command.run(),
+        Command::Explain(command) => command.run(),
+        Command::Sandbox(command) => command.run(),
+        Command::Schema(command) => command.run(),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "interline", &mut std::io::stdout());
+            Ok(Verdict::Fine)
+        }
+    };
+    match ended {
+        Ok(Verdict::Fine) => ExitCode::SUCCESS,
+        Ok(Verdict::Problems) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Prints a line to stdout; a reader that has gone away is no error.
+fn print(line: impl std::fmt::Display) {
+    use std::io::Write;
+    if writeln!(std::io::stdout(), "{line}").is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// SIGTERM and SIGINT, as a service manager or a person at the keyboard sends them.
+struct Stop {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Stop {
+    /// From here on these signals do not end the process by themselves.
+    fn listen() -> std::io::Result<Stop> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Stop { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the next one.
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// The runtime of commands that talk to the network.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}

@@ -1,0 +1,111 @@
+//! The tables of the docs.
+
+use std::fmt::Write;
+
+use crate::action::{Facts, Field};
+use crate::destination;
+use crate::http;
+use crate::mapping::directive;
+use crate::mapping::trigger;
+use crate::metrics::Metrics;
+
+const NOTE: &str = "<!-- Written from the code: BLESS=1 cargo test --test it generated -->\n";
+
+/// `mappings/README.md`: what may stand in a destination file.
+pub(super) fn mappings() -> String {
+    let mut page = format!("{NOTE}# Destination files\n\n");
+    page.push_str(
+        "One file is one destination. [`intercom.yaml`](intercom.yaml) is commented line by line; this page has the tables:\n\
+         [actions](#actions), [directives](#directives), [trigger functions](#trigger-functions).\n\n## Actions\n",
+    );
+    for kind in destination::KINDS {
+        for facts in (kind.actions)() {
+            action(&mut page, facts);
+        }
+    }
+    page.push_str("\n## Directives\n\nAn object whose only key is one of these is computed. Segment's `@name` form works too.\n\n");
+    table(
+        &mut page,
+        &["directive", "what it gives"],
+        directive::ALL.iter().map(|one| vec![format!("`${}`", one.name), one.docs.to_owned()]),
+    );
+    page.push_str("\n## Trigger functions\n\n");
+    table(
+        &mut page,
+        &["function", "what it gives"],
+        trigger::FUNCTIONS.iter().map(|one| vec![format!("`{}`", one.usage), one.docs.to_owned()]),
+    );
+    page
+}
+
+fn action(page: &mut String, facts: &Facts) {
+    let _ = writeln!(page, "\n### `{}`\n\n{}\n\nDefault trigger: `{}`\n", facts.name, facts.summary, facts.trigger);
+    table(
+        page,
+        &["field", "takes", "default", "what it is"],
+        facts.fields.iter().map(|field| {
+            vec![
+                format!("`{}`{}", field.name, if field.required { " (required)" } else { "" }),
+                takes(field),
+                default(field),
+                docs(field),
+            ]
+        }),
+    );
+}
+
+fn takes(field: &Field) -> String {
+    match field.choices.is_empty() {
+        true => field.kind.name().to_owned(),
+        false => field.choices.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn default(field: &Field) -> String {
+    match &field.default {
+        Some(serde_json::Value::String(text)) => format!("`{text}`"),
+        Some(other) => format!("`{other}`"),
+        None => String::new(),
+    }
+}
+
+fn docs(field: &Field) -> String {
+    match field.clears {
+        true => format!("{} An explicit `null` clears it.", field.docs),
+        false => field.docs.clone(),
+    }
+}
+
+/// `deploy/README.md`: what an operator looks up.
+pub(super) fn operations() -> String {
+    let mut page = format!("{NOTE}# Running it\n\n");
+    page.push_str(
+        "`Dockerfile`, `compose.yaml` and `interline.service` each run `interline serve` with `interline.yaml`, the sample settings.\n\
+         `interline schema settings` prints every setting with its meaning and default.\n\n## Metrics\n\n",
+    );
+    table(
+        &mut page,
+        &["metric", "labels", "what it counts"],
+        Metrics::table().into_iter().map(|row| {
+            let labels: Vec<String> = row.labels.iter().map(|label| format!("`{label}`")).collect();
+            vec![format!("`{}`", row.name), labels.join(" "), row.help.to_owned()]
+        }),
+    );
+    page.push_str("\n## Answers of the tracking API\n\n");
+    table(
+        &mut page,
+        &["code", "status", "when"],
+        http::problem::Code::ALL
+            .iter()
+            .map(|code| vec![format!("`{}`", code.word()), code.status().to_string(), code.meaning().to_owned()]),
+    );
+    page
+}
+
+fn table(page: &mut String, head: &[&str], rows: impl Iterator<Item = Vec<String>>) {
+    let _ = writeln!(page, "| {} |\n|{}", head.join(" | "), " --- |".repeat(head.len()));
+    for row in rows {
+        let cells: Vec<String> = row.iter().map(|cell| cell.replace('|', "\\|").replace('\n', " ")).collect();
+        let _ = writeln!(page, "| {} |", cells.join(" | "));
+    }
+}

@@ -1,0 +1,231 @@
+//! One attempt: delivery → outcome → what is written down and what happens next.
+
+use std::borrow::Cow;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+
+use super::{Connection, Surroundings};
+use crate::action::{Failure, Kind, Outcome, Warning};
+use crate::delivery::retry::{self, Tried, Verdict};
+use crate::delivery::{Attempt, Failing, Progress, Status};
+use crate::destination::Performed;
+use crate::instant::Timestamp;
+use crate::store::Owed;
+
+/// What the conductor does after an attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Next {
+    /// The delivery has ended.
+    Settled,
+    /// It keeps its turn and is attempted again then.
+    Again(Timestamp),
+    /// Those behind it may pass; it is attempted again then.
+    Parked(Timestamp),
+    /// It keeps its turn, and the whole connection is quiet until then.
+    Quiet(Timestamp),
+    /// It keeps its turn, and the whole connection waits for its credentials to work.
+    Unauthorized,
+}
+
+/// An attempt, finished.
+#[derive(Debug)]
+pub(super) struct Attempted {
+    /// The delivery with its new progress, to be settled.
+    pub(super) owed: Owed,
+    /// What happens next.
+    pub(super) next: Next,
+    /// The connection's allowance is used up until then.
+    pub(super) exhausted_until: Option<Timestamp>,
+}
+
+/// Makes one attempt of a delivery that stands in its line, or `outside` it. Cannot fail: whatever happens is an outcome.
+pub(super) async fn attempt(
+    connection: &Connection,
+    mut owed: Owed,
+    outside: bool,
+    surroundings: &Surroundings,
+) -> Attempted {
+    let at = (surroundings.clock)();
+    let performed = perform(connection, &owed).await;
+    let now = (surroundings.clock)();
+    let next = settle(&mut owed.progress, &performed, &surroundings.retry, now, (surroundings.luck)());
+    if outside {
+        stay_outside(&mut owed.progress.status, now);
+    }
+    owed.progress.steps.extend(performed.steps.clone());
+    let (outcome, code) = words(&performed.result);
+    connection.count_attempt(&owed.delivery.action, outcome, &code);
+    let number = owed.progress.tries + 1;
+    let exhausted_until = performed.exhausted_until;
+    owed.progress.record(story(number, at, now, outcome, performed));
+    Attempted { owed, next, exhausted_until }
+}
+
+/// Performs the action. A panic in it is a bug of ours: it ends this delivery, and no other.
+async fn perform(connection: &Connection, owed: &Owed) -> Performed {
+    let payload = match &owed.delivery.payload {
+        Ok(payload) => payload.get().as_bytes(),
+        Err(unfit) => return Performed::failed(Failure::rejected("payload_invalid", unfit.message.clone())),
+    };
+    let action = connection.destination.perform(&owed.delivery.action, payload, &owed.progress.steps);
+    AssertUnwindSafe(action).catch_unwind().await.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+        Performed::failed(Failure::rejected("internal_error", format!("the action panicked: {text}")))
+    })
+}
+
+/// Writes the result of an attempt into the progress, and says what happens next.
+fn settle(
+    progress: &mut Progress,
+    performed: &Performed,
+    settings: &retry::Settings,
+    now: Timestamp,
+    luck: f64,
+) -> Next {
+    let failure = match &performed.result {
+        Ok(Outcome::Delivered(_)) => {
+            progress.attempts += 1;
+            progress.status = Status::Delivered { at: now };
+            return Next::Settled;
+        }
+        Ok(Outcome::Skipped(reason, _)) => {
+            progress.attempts += 1;
+            progress.status = Status::Skipped { at: now, reason: (*reason).into() };
+            return Next::Settled;
+        }
+        Err(failure) => failure,
+    };
+    if !matches!(failure.kind, Kind::Throttled | Kind::Unauthorized) {
+        progress.attempts += 1;
+        // An outage must not use up the time that a delivery may wait for its contact, nor the other way round.
+        let too_early = failure.kind == Kind::TooEarly;
+        let same = progress.failing.filter(|failing| failing.too_early == too_early);
+        progress.failing = Some(same.unwrap_or(Failing { since: now, too_early }));
+    }
+    let first_failed_at = progress.failing.map_or(now, |failing| failing.since);
+    let tried = Tried { attempts: progress.attempts, first_failed_at };
+    let verdict = retry::decide(settings, failure, tried, now, luck);
+    let waiting = |until, parked| Status::Waiting { until, reason: failure.code.clone(), parked };
+    let (status, next) = match verdict {
+        Verdict::Again(until) => (waiting(until, false), Next::Again(until)),
+        Verdict::Park(until) => (waiting(until, true), Next::Parked(until)),
+        Verdict::PauseUntil(until) => (waiting(until, false), Next::Quiet(until)),
+        Verdict::PauseUntilAuthorized => (Status::Pending, Next::Unauthorized),
+        Verdict::GiveUp(code, message) => (Status::DeadLetter { at: now, code, message }, Next::Settled),
+    };
+    progress.status = status;
+    next
+}
+
+/// One that left its line does not come back into it, also not after a restart.
+fn stay_outside(status: &mut Status, now: Timestamp) {
+    match status {
+        Status::Pending => *status = Status::Waiting { until: now, reason: "unauthorized".into(), parked: true },
+        Status::Waiting { parked, .. } => *parked = true,
+        Status::Delivered { .. } | Status::Skipped { .. } | Status::DeadLetter { .. } => {}
+    }
+}
+
+/// The outcome's word and code, as metrics and stories use them.
+fn words(result: &crate::action::Result) -> (&'static str, Cow<'static, str>) {
+    match result {
+        Ok(Outcome::Delivered(_)) => ("delivered", "".into()),
+        Ok(Outcome::Skipped(reason, _)) => ("skipped", (*reason).into()),
+        Err(failure) => (failure.kind.name(), failure.code.clone()),
+    }
+}
+
+fn story(number: u32, at: Timestamp, now: Timestamp, outcome: &'static str, performed: Performed) -> Attempt {
+    let took_ms = now.duration_since(at).as_millis().max(0) as u64;
+    let (failure, warnings) = match performed.result {
+        Ok(Outcome::Delivered(warnings)) => (None, warnings),
+        Ok(Outcome::Skipped(reason, message)) => (None, vec![Warning::new("", reason, message)]),
+        Err(failure) => (Some(failure), Vec::new()),
+    };
+    Attempt { number, at, took_ms, outcome: outcome.into(), failure, warnings, exchanges: performed.exchanges }
+}
+
+impl Connection {
+    fn count_attempt(&self, action: &Arc<str>, outcome: &str, code: &str) {
+        self.metrics.attempts_total.with_label_values(&[&*self.name, &**action, outcome, code]).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::Steps;
+    use std::time::Duration;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    #[track_caller]
+    fn check(result: crate::action::Result, status: &str, next: Next, attempts: u32) {
+        let mut progress = Progress::new();
+        let performed = Performed { result, exchanges: Vec::new(), exhausted_until: None, steps: Steps::new() };
+        assert_eq!(settle(&mut progress, &performed, &retry::Settings::default(), NOW, 1.0), next);
+        assert_eq!((progress.status.name(), progress.attempts), (status, attempts));
+    }
+
+    fn failed(kind: Kind) -> crate::action::Result {
+        Err(Failure::new(kind, "code", "message"))
+    }
+
+    #[test]
+    fn every_result_has_its_status_and_its_next_step() {
+        let second = NOW + Duration::from_secs(1);
+        check(Ok(Outcome::Delivered(Vec::new())), "delivered", Next::Settled, 1);
+        check(Ok(Outcome::Skipped("no_identity", String::new())), "skipped", Next::Settled, 1);
+        check(failed(Kind::Rejected), "dead_letter", Next::Settled, 1);
+        check(failed(Kind::Unavailable), "waiting", Next::Again(second), 1);
+        check(failed(Kind::Unknown), "waiting", Next::Again(second), 1);
+        check(failed(Kind::TooEarly), "waiting", Next::Parked(NOW + Duration::from_secs(10)), 1);
+    }
+
+    #[test]
+    fn waiting_for_pace_or_credentials_counts_no_attempt() {
+        check(failed(Kind::Throttled), "waiting", Next::Quiet(NOW + Duration::from_secs(10)), 0);
+        check(failed(Kind::Unauthorized), "pending", Next::Unauthorized, 0);
+    }
+
+    fn settle_at(progress: &mut Progress, kind: Kind, hours: u64) -> Next {
+        let performed =
+            Performed { result: failed(kind), exchanges: Vec::new(), exhausted_until: None, steps: Steps::new() };
+        settle(progress, &performed, &retry::Settings::default(), NOW + Duration::from_secs(hours * 3600), 1.0)
+    }
+
+    #[test]
+    fn the_age_of_a_failure_is_counted_from_the_first_one() {
+        let mut progress = Progress::new();
+        settle_at(&mut progress, Kind::Unavailable, 0);
+        assert_ne!(settle_at(&mut progress, Kind::Unknown, 71), Next::Settled);
+        assert_eq!(settle_at(&mut progress, Kind::Unavailable, 72), Next::Settled);
+        assert_eq!(progress.status.name(), "dead_letter");
+    }
+
+    #[test]
+    fn an_outage_does_not_use_up_the_time_to_wait_for_a_contact() {
+        let mut progress = Progress::new();
+        settle_at(&mut progress, Kind::Unavailable, 0);
+        settle_at(&mut progress, Kind::Unavailable, 5);
+        assert!(matches!(settle_at(&mut progress, Kind::TooEarly, 5), Next::Parked(_)));
+        assert_eq!(settle_at(&mut progress, Kind::TooEarly, 6), Next::Settled);
+    }
+
+    #[test]
+    fn one_outside_its_line_stays_outside() {
+        let waiting = |parked| Status::Waiting { until: NOW, reason: "unauthorized".into(), parked };
+        for (before, after) in [
+            (Status::Pending, waiting(true)),
+            (waiting(false), waiting(true)),
+            (Status::Delivered { at: NOW }, Status::Delivered { at: NOW }),
+        ] {
+            let mut status = before;
+            stay_outside(&mut status, NOW);
+            assert_eq!(status, after);
+        }
+    }
+}

@@ -1,0 +1,609 @@
+//! One connection's conductor: who goes now, what is under way, who waits until when.
+
+use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::attempt::{Next, attempt};
+use super::lanes::Lanes;
+use super::pace::{Hold, Pace};
+use super::{Connection, PaceSettings, STORE_PATIENCE, Surroundings};
+use crate::action::{Kind, Warning};
+use crate::delivery::{Delivery, Id, Position, Status};
+use crate::instant::Timestamp;
+use crate::store::{Error, Open, Owed, Store};
+
+/// Payloads that wait for their turn are held in memory up to this many bytes; beyond, they are read when needed.
+const HELD_MAX: usize = 32 * 1024 * 1024;
+
+/// A delivery on its way into its line.
+pub(super) struct Joining {
+    id: Id,
+    source: Arc<str>,
+    keys: Vec<u64>,
+    accepted_at: Timestamp,
+    until: Option<Timestamp>,
+    parked: bool,
+    owed: Option<Box<Owed>>,
+}
+
+impl Joining {
+    /// One that was just routed.
+    pub(super) fn new(owed: Owed) -> Joining {
+        Joining {
+            id: owed.id,
+            source: owed.delivery.source.clone(),
+            keys: owed.delivery.keys.clone(),
+            accepted_at: owed.delivery.accepted_at,
+            until: None,
+            parked: false,
+            owed: Some(Box::new(owed)),
+        }
+    }
+
+    /// One that was open when the last process ended.
+    pub(super) fn stored(open: &Open) -> Joining {
+        Joining {
+            id: open.id,
+            source: open.source.clone(),
+            keys: open.keys.clone(),
+            accepted_at: open.accepted_at,
+            until: open.until,
+            parked: open.parked,
+            owed: None,
+        }
+    }
+}
+
+/// The open deliveries of one event, brought one after the other while the event has its turn.
+struct Turn {
+    source: Arc<str>,
+    keys: Vec<u64>,
+    accepted_at: Timestamp,
+    deliveries: VecDeque<(Id, Option<Box<Owed>>)>,
+    /// Not before then.
+    until: Option<Timestamp>,
+}
+
+/// A delivery that came too early. It has left its line, because the very event it waits for may stand behind it there,
+/// and stands in a line of such deliveries, where its person's others wait behind it.
+struct Parked {
+    keys: Vec<u64>,
+    accepted_at: Timestamp,
+    /// Not before then.
+    until: Option<Timestamp>,
+    /// Whether it waits for its time, and so can be woken.
+    resting: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Alarm {
+    /// An event at the head of its lines may go on.
+    Turn(Position),
+    /// A parked delivery may be attempted.
+    Parked(Id),
+    /// The credentials are looked at.
+    Probe,
+    /// The quiet is over.
+    Quiet,
+}
+
+/// What came back from a task.
+enum Done {
+    Attempt(Finished),
+    Probe { works: bool },
+}
+
+/// An attempt that has ended and was written down.
+struct Finished {
+    id: Id,
+    next: Next,
+    delivered: bool,
+    /// Why the destination could not take it, where that may pass.
+    trouble: Option<Cow<'static, str>>,
+    exhausted_until: Option<Timestamp>,
+    /// Bytes of a payload that was held in memory for it.
+    held: usize,
+}
+
+pub(super) struct Conductor {
+    connection: Arc<Connection>,
+    store: Arc<dyn Store>,
+    surroundings: Surroundings,
+    probe_interval: Duration,
+    lanes: Lanes<Position>,
+    turns: BTreeMap<Position, Turn>,
+    outside: Lanes<Id>,
+    parked: BTreeMap<Id, Parked>,
+    /// Parked ones are attempted on a part of the connection, so that many of them do not keep the others waiting.
+    parked_at_once_max: usize,
+    parked_under_way: usize,
+    /// Whether the last attempt met a destination in trouble.
+    in_trouble: bool,
+    /// Events that have their turn, but one of their person's parked deliveries, which is older, is on its way.
+    held_back: Vec<Position>,
+    pace: Pace,
+    alarms: BinaryHeap<Reverse<(Timestamp, Alarm)>>,
+    running: JoinSet<Done>,
+    held: usize,
+    open: i64,
+    /// Events that keep their turn and wait for their time.
+    resting: i64,
+    oldest: Arc<AtomicI64>,
+}
+
+impl Conductor {
+    pub(super) fn new(
+        connection: Arc<Connection>,
+        store: Arc<dyn Store>,
+        surroundings: Surroundings,
+        settings: &PaceSettings,
+        oldest: Arc<AtomicI64>,
+    ) -> Conductor {
+        Conductor {
+            connection,
+            store,
+            surroundings,
+            probe_interval: Duration::from_secs_f64(settings.probe_interval_secs.clamp(0.001, 86_400.0)),
+            lanes: Lanes::default(),
+            turns: BTreeMap::new(),
+            outside: Lanes::default(),
+            parked: BTreeMap::new(),
+            parked_at_once_max: (settings.at_once_max / 4).max(1),
+            parked_under_way: 0,
+            in_trouble: false,
+            held_back: Vec::new(),
+            pace: Pace::new(settings.at_once_max),
+            alarms: BinaryHeap::new(),
+            running: JoinSet::new(),
+            held: 0,
+            open: 0,
+            resting: 0,
+            oldest,
+        }
+    }
+
+    /// Conducts until it is stopped; then waits for what is under way.
+    pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Vec<Joining>>, mut stopped: watch::Receiver<bool>) {
+        loop {
+            self.start_what_may_start();
+            self.show();
+            let pause = self.until_next_alarm();
+            tokio::select! {
+                biased;
+                _ = stopped.wait_for(|stopped| *stopped) => break,
+                Some(done) = self.running.join_next() => self.finish(done.expect("a task of the conductor does not panic")),
+                Some(joining) = inbox.recv() => joining.into_iter().for_each(|one| self.join(one)),
+                () = tokio::time::sleep(pause) => self.ring(),
+            }
+        }
+        while self.running.join_next().await.is_some() {}
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.surroundings.clock)()
+    }
+
+    fn until_next_alarm(&self) -> Duration {
+        const LONG: Duration = Duration::from_secs(3600);
+        let Some(Reverse((at, _))) = self.alarms.peek() else { return LONG };
+        // A clock that was set back must not make anyone wait for longer than an hour before it is looked at again.
+        at.duration_since(self.now()).try_into().unwrap_or(Duration::ZERO).min(LONG)
+    }
+
+    fn set_alarm(&mut self, at: Timestamp, alarm: Alarm) {
+        self.alarms.push(Reverse((at, alarm)));
+    }
+
+    fn join(&mut self, joining: Joining) {
+        self.open += 1;
+        let Joining { id, source, keys, accepted_at, until, parked, owed } = joining;
+        // A time that was written by a clock that ran ahead must not hold anyone back for longer than a wait can be.
+        let latest = self.now() + self.surroundings.retry.longest_wait();
+        let until = until.map(|until| until.min(latest));
+        if parked {
+            self.park(id, &source, Parked { keys, accepted_at, until, resting: false });
+            return;
+        }
+        let owed = owed.filter(|owed| self.held + size(owed) <= HELD_MAX);
+        self.held += owed.as_deref().map_or(0, size);
+        match self.turns.get_mut(&id.position) {
+            Some(turn) => turn.deliveries.push_back((id, owed)),
+            None => {
+                self.lanes.join(id.position, &source, keys.iter().copied());
+                let deliveries = VecDeque::from([(id, owed)]);
+                self.turns.insert(id.position, Turn { source, keys, accepted_at, deliveries, until });
+            }
+        }
+    }
+
+    /// An event keeps its turn, and goes on at its time.
+    fn rest(&mut self, position: Position, until: Timestamp) {
+        self.resting += 1;
+        self.set_alarm(until, Alarm::Turn(position));
+    }
+
+    fn park(&mut self, id: Id, source: &Arc<str>, parked: Parked) {
+        self.outside.join(id, source, people(&parked.keys));
+        self.parked.insert(id, parked);
+    }
+
+    fn start_what_may_start(&mut self) {
+        while self.may_send() {
+            let parked = if self.parked_under_way < self.parked_at_once_max { self.outside.next() } else { None };
+            if let Some(id) = parked {
+                self.start_parked(id);
+            } else if let Some(position) = self.lanes.next() {
+                self.start_turn(position);
+            } else {
+                break;
+            }
+        }
+    }
+
+    fn start_parked(&mut self, id: Id) {
+        let now = self.now();
+        let parked = self.parked.get_mut(&id).expect("who stands outside is parked");
+        if let Some(until) = parked.until.take_if(|until| *until > now) {
+            parked.resting = true;
+            self.set_alarm(until, Alarm::Parked(id));
+            return;
+        }
+        self.begin(id, None);
+    }
+
+    fn may_send(&mut self) -> bool {
+        let now = self.now();
+        self.pace.hold(now) == Hold::Free
+    }
+
+    fn start_turn(&mut self, position: Position) {
+        let now = self.now();
+        if self.follows_a_parked_one(position) {
+            self.park_all(position);
+            return;
+        }
+        if self.is_after_a_parked_one(position) {
+            self.held_back.push(position);
+            return;
+        }
+        let turn = self.turns.get_mut(&position).expect("who stands in a line has a turn");
+        if let Some(until) = turn.until.take_if(|until| *until > now) {
+            self.rest(position, until);
+            return;
+        }
+        let (id, owed) =
+            turn.deliveries.front_mut().map(|(id, owed)| (*id, owed.take())).expect("a turn has deliveries");
+        self.begin(id, owed);
+    }
+
+    /// Whether an older delivery of the same person, which had left the line, is being attempted or about to be.
+    fn is_after_a_parked_one(&self, position: Position) -> bool {
+        let first = |key| self.outside.first(key).filter(|id| id.position < position);
+        let on_its_way = |id: Id| !self.parked[&id].resting;
+        people(&self.turns[&position].keys).filter_map(first).any(on_its_way)
+    }
+
+    /// Whether an older call about the same person and the same company is parked: this one undoes or changes what that
+    /// one will do, so it waits behind it.
+    fn follows_a_parked_one(&self, position: Position) -> bool {
+        let keys = &self.turns[&position].keys;
+        let shares_company = |id: Id| self.parked[&id].keys.iter().any(|key| key % 2 == 1 && keys.contains(key));
+        people(keys).flat_map(|key| self.outside.line(key)).any(shares_company)
+    }
+
+    /// An event's deliveries leave their line together, to wait behind a parked one.
+    fn park_all(&mut self, position: Position) {
+        let Some(turn) = self.turns.remove(&position) else { return };
+        for (id, owed) in turn.deliveries {
+            self.held -= owed.as_deref().map_or(0, size);
+            let (keys, accepted_at) = (turn.keys.clone(), turn.accepted_at);
+            self.park(id, &turn.source, Parked { keys, accepted_at, until: None, resting: false });
+        }
+        self.lanes.leave(position);
+    }
+
+    fn begin(&mut self, id: Id, owed: Option<Box<Owed>>) {
+        self.pace.begin();
+        let (connection, store) = (self.connection.clone(), self.store.clone());
+        let (surroundings, outside) = (self.surroundings.clone(), self.parked.contains_key(&id));
+        self.parked_under_way += usize::from(outside);
+        self.running.spawn(async move { bring(&connection, &*store, &surroundings, (id, owed), outside).await });
+    }
+
+    fn finish(&mut self, done: Done) {
+        match done {
+            Done::Probe { works: true } => self.resume(),
+            Done::Probe { works: false } => self.set_alarm(self.now() + self.probe_interval, Alarm::Probe),
+            Done::Attempt(Finished { id, next, delivered, trouble, exhausted_until, held }) => {
+                self.tell_of_trouble(trouble, delivered);
+                self.pace.end();
+                self.held -= held;
+                if let Some(until) = exhausted_until {
+                    self.quiet(until);
+                }
+                match self.parked.contains_key(&id) {
+                    true => self.finish_parked(id, next, delivered),
+                    false => self.finish_turn(id, next, delivered),
+                }
+            }
+        }
+    }
+
+    fn finish_turn(&mut self, id: Id, next: Next, delivered: bool) {
+        let position = id.position;
+        match next {
+            Next::Settled => {
+                self.open -= 1;
+                self.turn_done(position, delivered);
+            }
+            Next::Parked(until) => {
+                let turn = &self.turns[&position];
+                let (source, keys, accepted_at) = (turn.source.clone(), turn.keys.clone(), turn.accepted_at);
+                self.turn_done(position, false);
+                self.park(id, &source, Parked { keys, accepted_at, until: Some(until), resting: false });
+            }
+            Next::Again(until) => self.rest(position, until),
+            Next::Quiet(until) => {
+                self.quiet(until);
+                self.lanes.again(position);
+            }
+            Next::Unauthorized => {
+                self.unauthorized();
+                self.lanes.again(position);
+            }
+        }
+    }
+
+    /// The first delivery of a turn is done with: the next one of the same event follows, else those behind move up.
+    fn turn_done(&mut self, position: Position, delivered: bool) {
+        let turn = self.turns.get_mut(&position).expect("who is under way has a turn");
+        turn.deliveries.pop_front();
+        if delivered {
+            let keys = turn.keys.clone();
+            self.wake(&keys);
+        }
+        if self.turns[&position].deliveries.is_empty() {
+            self.turns.remove(&position);
+            self.lanes.leave(position);
+        } else {
+            self.lanes.again(position);
+        }
+    }
+
+    fn finish_parked(&mut self, id: Id, next: Next, delivered: bool) {
+        self.parked_under_way -= 1;
+        for position in std::mem::take(&mut self.held_back) {
+            self.lanes.again(position);
+        }
+        match next {
+            Next::Settled => {
+                self.open -= 1;
+                self.outside.leave(id);
+                if let Some(parked) = self.parked.remove(&id).filter(|_| delivered) {
+                    self.wake(&parked.keys);
+                }
+            }
+            Next::Again(until) | Next::Parked(until) => {
+                self.parked.get_mut(&id).expect("it is parked").until = Some(until);
+                self.outside.again(id);
+            }
+            Next::Quiet(until) => {
+                self.quiet(until);
+                self.outside.again(id);
+            }
+            Next::Unauthorized => {
+                self.unauthorized();
+                self.outside.again(id);
+            }
+        }
+    }
+
+    /// Something about a person was delivered: whoever waits for that person's contact has a reason to try.
+    fn wake(&mut self, keys: &[u64]) {
+        for key in people(keys) {
+            if let Some(id) = self.outside.first(key) {
+                self.wake_one(id);
+            }
+        }
+    }
+
+    fn wake_one(&mut self, id: Id) {
+        if let Some(parked) = self.parked.get_mut(&id).filter(|parked| parked.resting) {
+            parked.resting = false;
+            self.outside.again(id);
+        }
+    }
+
+    /// Says once that a destination is in trouble, and once that it is not any more.
+    fn tell_of_trouble(&mut self, trouble: Option<Cow<'static, str>>, delivered: bool) {
+        let name = &self.connection.name;
+        match trouble {
+            Some(code) if !self.in_trouble => {
+                self.in_trouble = true;
+                tracing::warn!(destination.name = %name, %code, "The destination is in trouble; deliveries wait and are attempted again");
+            }
+            None if delivered && self.in_trouble => {
+                self.in_trouble = false;
+                tracing::info!(destination.name = %name, "The destination takes deliveries again");
+            }
+            _ => {}
+        }
+    }
+
+    fn quiet(&mut self, until: Timestamp) {
+        let now = self.now();
+        if self.pace.hold(now) == Hold::Free || self.pace.hold(now) == Hold::Full {
+            tracing::debug!(destination.name = %self.connection.name, %until, "The destination's allowance is used up");
+        }
+        self.pace.throttle(until, now);
+        if let Hold::Throttled(until) = self.pace.hold(now) {
+            self.set_alarm(until, Alarm::Quiet);
+        }
+    }
+
+    fn unauthorized(&mut self) {
+        if self.pace.hold(self.now()) == Hold::Unauthorized {
+            return;
+        }
+        self.pace.refuse();
+        self.set_alarm(self.now() + self.probe_interval, Alarm::Probe);
+        tracing::error!(
+            destination.name = %self.connection.name,
+            "The destination refuses the credentials; nothing is lost, deliveries wait until they work"
+        );
+    }
+
+    fn resume(&mut self) {
+        self.pace.authorize();
+        let now = self.now();
+        if let Hold::Throttled(until) = self.pace.hold(now) {
+            self.set_alarm(until, Alarm::Quiet);
+        }
+        tracing::info!(destination.name = %self.connection.name, "The credentials work again");
+    }
+
+    fn ring(&mut self) {
+        let now = self.now();
+        while let Some(Reverse((at, alarm))) = self.alarms.peek().copied() {
+            if at > now {
+                break;
+            }
+            self.alarms.pop();
+            match alarm {
+                Alarm::Turn(position) => {
+                    self.resting -= 1;
+                    self.lanes.again(position);
+                }
+                Alarm::Parked(id) => self.wake_one(id),
+                Alarm::Quiet => {}
+                Alarm::Probe => self.probe(),
+            }
+        }
+    }
+
+    fn probe(&mut self) {
+        let connection = self.connection.clone();
+        self.running.spawn(async move { Done::Probe { works: connection.destination.probe().await.is_ok() } });
+    }
+
+    /// Brings the gauges up to date.
+    fn show(&mut self) {
+        let now = self.now();
+        let hold = self.pace.hold(now);
+        let metrics = &self.connection.metrics;
+        let name = &*self.connection.name;
+        metrics.deliveries_pending.with_label_values(&[name]).set(self.open);
+        metrics.deliveries_waiting.with_label_values(&[name, "too_early"]).set(self.parked.len() as i64);
+        metrics.deliveries_waiting.with_label_values(&[name, "retry"]).set(self.resting);
+        let paused =
+            |reason: &str, on: bool| metrics.destination_paused.with_label_values(&[name, reason]).set(on.into());
+        paused("unauthorized", hold == Hold::Unauthorized);
+        paused("throttled", matches!(hold, Hold::Throttled(_)));
+        let turn = self.turns.first_key_value().map(|(_, turn)| turn.accepted_at);
+        let parked = self.parked.first_key_value().map(|(_, parked)| parked.accepted_at);
+        let oldest = turn.into_iter().chain(parked).min();
+        self.oldest.store(oldest.map_or(0, |at| at.as_millisecond()), Ordering::Relaxed);
+    }
+}
+
+/// The keys of people; those of companies are odd.
+fn people(keys: &[u64]) -> impl Iterator<Item = u64> {
+    keys.iter().copied().filter(|key| key % 2 == 0)
+}
+
+/// Roughly how much memory a delivery takes.
+fn size(owed: &Owed) -> usize {
+    512 + owed.delivery.payload.as_ref().map_or(0, |payload| payload.get().len())
+}
+
+/// Attempts a delivery and writes down what came of it. The record is on stable storage before those behind move up,
+/// so that a crash never repeats an earlier event after a later one of the same person.
+async fn bring(
+    connection: &Connection,
+    store: &dyn Store,
+    surroundings: &Surroundings,
+    (id, owed): (Id, Option<Box<Owed>>),
+    outside: bool,
+) -> Done {
+    let held = owed.as_deref().map_or(0, size);
+    let owed = match owed {
+        Some(owed) => Some(*owed),
+        None => read(store, id).await,
+    };
+    let Some(owed) = owed else {
+        tracing::error!(delivery.id = %id, "A delivery is not in the store any more, or its record is damaged");
+        let (next, delivered) = (Next::Settled, false);
+        return Done::Attempt(Finished { id, next, delivered, trouble: None, exhausted_until: None, held });
+    };
+    let attempted = attempt(connection, owed, outside, surroundings).await;
+    write(store, &attempted.owed).await;
+    if attempted.next == Next::Settled {
+        connection.count_settled(&attempted.owed);
+    }
+    let delivered = matches!(attempted.owed.progress.status, Status::Delivered { .. });
+    let failure = attempted.owed.progress.story.last().and_then(|attempt| attempt.failure.as_ref());
+    let trouble = failure.filter(|failure| matches!(failure.kind, Kind::Unavailable | Kind::Unknown));
+    let trouble = trouble.map(|failure| failure.code.clone());
+    let (next, exhausted_until) = (attempted.next, attempted.exhausted_until);
+    Done::Attempt(Finished { id, next, delivered, trouble, exhausted_until, held })
+}
+
+async fn read(store: &dyn Store, id: Id) -> Option<Owed> {
+    loop {
+        match store.deliveries(vec![id]).await {
+            Ok(mut found) => return found.pop(),
+            Err(error) => wait(&error).await,
+        }
+    }
+}
+
+async fn write(store: &dyn Store, owed: &Owed) {
+    while let Err(error) = store.settle(vec![(owed.id, owed.progress.clone())]).await {
+        wait(&error).await;
+    }
+}
+
+async fn wait(error: &Error) {
+    // The store itself says once what is wrong.
+    tracing::debug!(%error, "The store is asked again in a second");
+    tokio::time::sleep(STORE_PATIENCE).await;
+}
+
+impl Connection {
+    pub(super) fn count_created(&self, delivery: &Delivery) {
+        let labels = [&*self.name, &*delivery.mapping, &*delivery.action];
+        self.metrics.deliveries_created_total.with_label_values(&labels).inc();
+        let trimmed = delivery.warnings.iter().filter(|warning| warning.code == Warning::METADATA_TRIMMED);
+        let trimmed: u64 = trimmed.map(|warning| u64::from(warning.count)).sum();
+        self.metrics.metadata_keys_trimmed_total.with_label_values(&[&*self.name]).inc_by(trimmed);
+    }
+
+    /// Counts and reports a delivery that has ended.
+    pub(super) fn count_settled(&self, owed: &Owed) {
+        let (at, code) = match &owed.progress.status {
+            Status::Delivered { at } => (*at, ""),
+            Status::Skipped { at, reason } => (*at, &**reason),
+            Status::DeadLetter { at, code, .. } => (*at, &**code),
+            Status::Pending | Status::Waiting { .. } => return,
+        };
+        let status = owed.progress.status.name();
+        let delivery = &owed.delivery;
+        let labels = [&*self.name, &*delivery.mapping, &*delivery.action, status, code];
+        self.metrics.deliveries_total.with_label_values(&labels).inc();
+        let lag = at.duration_since(delivery.accepted_at).as_secs_f64().max(0.0);
+        self.metrics.delivery_lag_seconds.with_label_values(&[&*self.name]).observe(lag);
+        if status == "dead_letter" {
+            tracing::error!(delivery.id = %owed.id, mapping.name = %delivery.mapping, destination.name = %self.name,
+                code, "Delivery {} became a dead letter: {code}", owed.id);
+        } else {
+            tracing::debug!(delivery.id = %owed.id, mapping.name = %delivery.mapping, code, "Delivery {} is {status}", owed.id);
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Destination files, and Segment's recorded cases.
+
+mod explain;
+mod mistakes;
+mod triggers;

@@ -1,0 +1,122 @@
+//! What several tests need: the real binary as a process, and a sandbox beside it.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Once;
+use std::time::{Duration, Instant};
+
+use interline::instant::Timestamp;
+use interline::sandbox::{self, Sandbox, SearchLag};
+
+/// The clock of tests that talk to real processes.
+#[expect(clippy::disallowed_methods, reason = "a test beside a real process shares its clock")]
+pub fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// Makes TLS available to HTTP clients of this process.
+pub fn http() -> reqwest::Client {
+    static RING: Once = Once::new();
+    RING.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+    reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap()
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A sandbox that answers at once, finds at once and limits nothing.
+pub async fn quick_sandbox() -> sandbox::Running {
+    let settings = sandbox::Settings {
+        search_lag_secs: SearchLag::Secs(0),
+        rate_limit_per_10s: 1_000_000_000,
+        ..sandbox::Settings::default()
+    };
+    Sandbox::start(settings, TcpListener::bind("127.0.0.1:0").unwrap(), now).unwrap()
+}
+
+/// A running `interline serve`.
+pub struct Served {
+    child: Child,
+    pub ingest: SocketAddr,
+    pub admin: SocketAddr,
+}
+
+impl Served {
+    /// Writes settings and a destination file that points at `intercom` into `directory`.
+    pub fn configure(directory: &Path, intercom: &str, extra: &str) -> (SocketAddr, SocketAddr) {
+        let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let (ingest, admin) = (address(free_port()), address(free_port()));
+        std::fs::create_dir_all(directory.join("mappings")).unwrap();
+        let settings = format!(
+            "data_dir: {0}/data\nmappings_dir: {0}/mappings\nsources: {{ website: {{ write_key: key }} }}\n\
+             ingest: {{ listen: {ingest} }}\nadmin: {{ listen: {admin} }}\n{extra}",
+            directory.display()
+        );
+        std::fs::write(directory.join("interline.yaml"), settings).unwrap();
+        let destination = format!(
+            "destination: intercom\nsettings: {{ base_url: \"{intercom}\", access_token: t }}\nmappings:\n\
+             \x20 - {{ name: Identify Contact, action: identify_contact }}\n\
+             \x20 - {{ name: Identify Company, action: identify_company }}\n\
+             \x20 - {{ name: Track Event, action: track_event }}\n"
+        );
+        std::fs::write(directory.join("mappings/intercom.yaml"), destination).unwrap();
+        (ingest, admin)
+    }
+
+    /// Starts the service that [`Served::configure`] wrote, and waits until it is ready.
+    pub async fn start(directory: &Path, (ingest, admin): (SocketAddr, SocketAddr)) -> Served {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(directory.join("log")).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_interline"))
+            .args(["serve", "--config"])
+            .arg(directory.join("interline.yaml"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let client = http();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let ready = client.get(format!("http://{admin}/readyz")).send().await;
+            if ready.is_ok_and(|reply| reply.status() == 200) {
+                return Served { child, ingest, admin };
+            }
+            let log = || std::fs::read_to_string(directory.join("log")).unwrap_or_default();
+            assert!(child.try_wait().unwrap().is_none(), "the service ended by itself:\n{}", log());
+            assert!(Instant::now() < deadline, "the service was not ready within 20 s:\n{}", log());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and the exit code.
+    pub fn terminate(mut self) -> Option<i32> {
+        let killed = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(killed.success());
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until `holds`, which asks something outside this process, for at most `limit`.
+pub async fn eventually(what: &str, limit: Duration, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + limit;
+    while !holds().await {
+        assert!(Instant::now() < deadline, "{what} did not come true within {limit:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
