@@ -10,14 +10,14 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::attempt::{Next, attempt};
+use super::attempt::Next;
+use super::bring::{Finished, bring};
 use super::lanes::Lanes;
 use super::pace::{Hold, Pace};
-use super::{Connection, PaceSettings, STORE_PATIENCE, Surroundings};
-use crate::action::{Kind, Warning};
-use crate::delivery::{Delivery, Id, Position, Status};
+use super::{Connection, PaceSettings, Surroundings};
+use crate::delivery::{Id, Position};
 use crate::instant::Timestamp;
-use crate::store::{Error, Open, Owed, Store};
+use crate::store::{Open, Owed, Store};
 
 /// Payloads that wait for their turn are held in memory up to this many bytes; beyond, they are read when needed.
 const HELD_MAX: usize = 32 * 1024 * 1024;
@@ -98,18 +98,6 @@ enum Alarm {
 enum Done {
     Attempt(Finished),
     Probe { works: bool },
-}
-
-/// An attempt that has ended and was written down.
-struct Finished {
-    id: Id,
-    next: Next,
-    delivered: bool,
-    /// Why the destination could not take it, where that may pass.
-    trouble: Option<Cow<'static, str>>,
-    exhausted_until: Option<Timestamp>,
-    /// Bytes of a payload that was held in memory for it.
-    held: usize,
 }
 
 pub(super) struct Conductor {
@@ -314,7 +302,8 @@ impl Conductor {
         let (connection, store) = (self.connection.clone(), self.store.clone());
         let (surroundings, outside) = (self.surroundings.clone(), self.parked.contains_key(&id));
         self.parked_under_way += usize::from(outside);
-        self.running.spawn(async move { bring(&connection, &*store, &surroundings, (id, owed), outside).await });
+        self.running
+            .spawn(async move { Done::Attempt(bring(&connection, &*store, &surroundings, (id, owed), outside).await) });
     }
 
     fn finish(&mut self, done: Done) {
@@ -519,91 +508,6 @@ fn people(keys: &[u64]) -> impl Iterator<Item = u64> {
 }
 
 /// Roughly how much memory a delivery takes.
-fn size(owed: &Owed) -> usize {
+pub(super) fn size(owed: &Owed) -> usize {
     512 + owed.delivery.payload.as_ref().map_or(0, |payload| payload.get().len())
-}
-
-/// Attempts a delivery and writes down what came of it. The record is on stable storage before those behind move up,
-/// so that a crash never repeats an earlier event after a later one of the same person.
-async fn bring(
-    connection: &Connection,
-    store: &dyn Store,
-    surroundings: &Surroundings,
-    (id, owed): (Id, Option<Box<Owed>>),
-    outside: bool,
-) -> Done {
-    let held = owed.as_deref().map_or(0, size);
-    let owed = match owed {
-        Some(owed) => Some(*owed),
-        None => read(store, id).await,
-    };
-    let Some(owed) = owed else {
-        tracing::error!(delivery.id = %id, "A delivery is not in the store any more, or its record is damaged");
-        let (next, delivered) = (Next::Settled, false);
-        return Done::Attempt(Finished { id, next, delivered, trouble: None, exhausted_until: None, held });
-    };
-    let attempted = attempt(connection, owed, outside, surroundings).await;
-    write(store, &attempted.owed).await;
-    if attempted.next == Next::Settled {
-        connection.count_settled(&attempted.owed);
-    }
-    let delivered = matches!(attempted.owed.progress.status, Status::Delivered { .. });
-    let failure = attempted.owed.progress.story.last().and_then(|attempt| attempt.failure.as_ref());
-    let trouble = failure.filter(|failure| matches!(failure.kind, Kind::Unavailable | Kind::Unknown));
-    let trouble = trouble.map(|failure| failure.code.clone());
-    let (next, exhausted_until) = (attempted.next, attempted.exhausted_until);
-    Done::Attempt(Finished { id, next, delivered, trouble, exhausted_until, held })
-}
-
-async fn read(store: &dyn Store, id: Id) -> Option<Owed> {
-    loop {
-        match store.deliveries(vec![id]).await {
-            Ok(mut found) => return found.pop(),
-            Err(error) => wait(&error).await,
-        }
-    }
-}
-
-async fn write(store: &dyn Store, owed: &Owed) {
-    while let Err(error) = store.settle(vec![(owed.id, owed.progress.clone())]).await {
-        wait(&error).await;
-    }
-}
-
-async fn wait(error: &Error) {
-    // The store itself says once what is wrong.
-    tracing::debug!(%error, "The store is asked again in a second");
-    tokio::time::sleep(STORE_PATIENCE).await;
-}
-
-impl Connection {
-    pub(super) fn count_created(&self, delivery: &Delivery) {
-        let labels = [&*self.name, &*delivery.mapping, &*delivery.action];
-        self.metrics.deliveries_created_total.with_label_values(&labels).inc();
-        let trimmed = delivery.warnings.iter().filter(|warning| warning.code == Warning::METADATA_TRIMMED);
-        let trimmed: u64 = trimmed.map(|warning| u64::from(warning.count)).sum();
-        self.metrics.metadata_keys_trimmed_total.with_label_values(&[&*self.name]).inc_by(trimmed);
-    }
-
-    /// Counts and reports a delivery that has ended.
-    pub(super) fn count_settled(&self, owed: &Owed) {
-        let (at, code) = match &owed.progress.status {
-            Status::Delivered { at } => (*at, ""),
-            Status::Skipped { at, reason } => (*at, &**reason),
-            Status::DeadLetter { at, code, .. } => (*at, &**code),
-            Status::Pending | Status::Waiting { .. } => return,
-        };
-        let status = owed.progress.status.name();
-        let delivery = &owed.delivery;
-        let labels = [&*self.name, &*delivery.mapping, &*delivery.action, status, code];
-        self.metrics.deliveries_total.with_label_values(&labels).inc();
-        let lag = at.duration_since(delivery.accepted_at).as_secs_f64().max(0.0);
-        self.metrics.delivery_lag_seconds.with_label_values(&[&*self.name]).observe(lag);
-        if status == "dead_letter" {
-            tracing::error!(delivery.id = %owed.id, mapping.name = %delivery.mapping, destination.name = %self.name,
-                code, "Delivery {} became a dead letter: {code}", owed.id);
-        } else {
-            tracing::debug!(delivery.id = %owed.id, mapping.name = %delivery.mapping, code, "Delivery {} is {status}", owed.id);
-        }
-    }
 }

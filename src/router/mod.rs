@@ -1,7 +1,7 @@
 //! The engine: follows the log of accepted events, turns each into deliveries, and brings every delivery to its end.
 //!
 //! One task ([`Router`]) reads events in order and routes them. One task for each connection (`conductor.rs`) decides
-//! whose turn it is and makes the attempts. What they decide with is pure and lies beside: `lanes`, `pace` and
+//! whose turn it is, and has each delivery brought (`bring.rs`). What they decide with is pure and lies beside: `lanes`, `pace` and
 //! `delivery::retry`.
 
 use std::collections::BTreeMap;
@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 mod attempt;
+mod bring;
 mod conductor;
 mod lanes;
 mod pace;
