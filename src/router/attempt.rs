@@ -48,7 +48,8 @@ pub(super) async fn attempt(
     surroundings: &Surroundings,
 ) -> Attempted {
     let at = (surroundings.clock)();
-    let performed = perform(connection, &owed).await;
+    let mut performed = perform(connection, &owed).await;
+    bound(&mut performed);
     let now = (surroundings.clock)();
     let next = settle(&mut owed.progress, &performed, &surroundings.retry, now, (surroundings.luck)());
     if outside {
@@ -127,6 +128,19 @@ fn stay_outside(status: &mut Status, now: Timestamp) {
         Status::Waiting { parked, .. } => *parked = true,
         Status::Delivered { .. } | Status::Skipped { .. } | Status::DeadLetter { .. } => {}
     }
+}
+
+/// A story is written at every attempt, so neither a destination's words nor an id in a path may make it long.
+fn bound(performed: &mut Performed) {
+    const LINE_MAX: usize = 1024;
+    let cut = |text: &mut String| {
+        let end = (0..=LINE_MAX.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+        text.truncate(end.unwrap_or_default());
+    };
+    if let Err(failure) = &mut performed.result {
+        cut(&mut failure.message);
+    }
+    performed.exchanges.iter_mut().for_each(|exchange| cut(&mut exchange.path));
 }
 
 /// The outcome's word and code, as metrics and stories use them.
@@ -213,6 +227,20 @@ mod tests {
         settle_at(&mut progress, Kind::Unavailable, 5);
         assert!(matches!(settle_at(&mut progress, Kind::TooEarly, 5), Next::Parked(_)));
         assert_eq!(settle_at(&mut progress, Kind::TooEarly, 6), Next::Settled);
+    }
+
+    #[test]
+    fn a_story_stays_short() {
+        let mut performed = Performed::failed(Failure::rejected("code", "é".repeat(5_000)));
+        performed.exchanges.push(crate::delivery::Exchange {
+            method: "GET".into(),
+            path: "/".repeat(5_000),
+            body: None,
+            status: None,
+            reply: String::new(),
+        });
+        bound(&mut performed);
+        assert_eq!((performed.result.unwrap_err().message.len(), performed.exchanges[0].path.len()), (1024, 1024));
     }
 
     #[test]
