@@ -37,7 +37,7 @@ METADATA_KEYS = 10  # the most that Intercom keeps; the calls have more than tha
 PRICE = {"amount": 1999, "currency": "USD"}
 
 READY_SECS = 60
-CLIENT_SECS = 90
+CLIENT_SECS = 300  # most of it is for the browser, which may be slow to start
 SETTLED_SECS = 60
 STOP_SECS = 20
 POLL_SECS = 0.05

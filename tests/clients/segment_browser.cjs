@@ -20,6 +20,8 @@ const FLAGS = [
   // Some of the browser's own services (sign-in, updates) heed none of the above: their hosts get no address.
   '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1',
 ];
+/** How long the browser may take to start; on a busy machine that has little to do with what is tested here. */
+const START_MS = 180_000;
 const BUNDLE = path.dirname(require.resolve('@segment/analytics-next/dist/umd/index.js'));
 const PAGE = `<!doctype html><title>Shop</title><link rel="icon" href="data:,"><script src="/index.js"></script>`;
 
@@ -65,7 +67,7 @@ async function browse(profile, log, use) {
     headless: true,
     chromiumSandbox: false,
     args: [...FLAGS, `--log-net-log=${log}`],
-    timeout: 40_000,
+    timeout: START_MS,
   });
   try {
     await use(context.pages()[0] ?? (await context.newPage()));
