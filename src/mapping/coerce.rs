@@ -8,9 +8,9 @@
 use std::borrow::Cow;
 
 use crate::action::{Email, Field, FieldKind, Timestamp, Warning, WebUrl};
-use crate::json::{Json, Number};
-use crate::mapping::directive::template::number_text;
+use crate::json::Json;
 use crate::mapping::expression::Found;
+use crate::mapping::number;
 use crate::yaml::{cut, nearest};
 
 /// The code of a warning about a value that became another type.
@@ -83,8 +83,8 @@ fn convert<'e>(field: &Field, value: &Json<'_>) -> Option<Json<'e>> {
             let text = text(value)?;
             WebUrl::read(&text).map(|_| text.trim().to_owned().into())
         }
-        FieldKind::Number => number(value).map(Json::Number),
-        FieldKind::Integer => number(value).filter(|number| !number.is_f64()).map(Json::Number),
+        FieldKind::Number => number::read(value).map(Json::Number),
+        FieldKind::Integer => number::read(value).filter(|number| !number.is_f64()).map(Json::Number),
         FieldKind::Boolean => boolean(value).map(Json::Bool),
         FieldKind::Timestamp => Timestamp::read(value).map(|at| at.0.into()),
         FieldKind::Texts => texts(value),
@@ -95,38 +95,9 @@ fn convert<'e>(field: &Field, value: &Json<'_>) -> Option<Json<'e>> {
 fn text(value: &Json<'_>) -> Option<String> {
     match value {
         Json::String(text) => Some(text.to_string()),
-        Json::Number(number) => Some(number_text(number)),
+        Json::Number(number) => Some(number::text(number)),
         Json::Bool(value) => Some(value.to_string()),
         _ => None,
-    }
-}
-
-/// A number, whole where it can be.
-fn number(value: &Json<'_>) -> Option<Number> {
-    match value {
-        Json::Number(number) => Some(whole(number.clone())),
-        Json::Bool(value) => Some(i64::from(*value).into()),
-        Json::String(text) => {
-            let text = text.trim();
-            let is_decimal = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
-            if !is_decimal {
-                return None;
-            }
-            match text.parse::<i64>() {
-                Ok(number) => Some(number.into()),
-                Err(_) => text.parse().ok().and_then(Number::from_f64).map(whole),
-            }
-        }
-        _ => None,
-    }
-}
-
-/// `12` for `12.0`, as far as a double counts exactly.
-fn whole(number: Number) -> Number {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    match number.as_f64() {
-        Some(value) if number.is_f64() && value.fract() == 0.0 && value.abs() <= EXACT => (value as i64).into(),
-        _ => number,
     }
 }
 

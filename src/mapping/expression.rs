@@ -128,6 +128,14 @@ impl Reader<'_> {
         result
     }
 
+    /// Reads something whose paths start elsewhere than at the event.
+    pub fn elsewhere<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let at_event = std::mem::replace(&mut self.at_event, false);
+        let result = read(self);
+        self.at_event = at_event;
+        result
+    }
+
     /// Reads a path that makes up `range` of a scalar's value.
     pub fn path(&mut self, node: &Node, range: std::ops::Range<usize>, spelling: Spelling) -> Option<Path> {
         let text = &node.as_text()?[range.clone()];

@@ -23,6 +23,7 @@ pub mod compile;
 pub mod directive;
 pub mod expression;
 pub mod file;
+mod number;
 pub mod path;
 pub mod trigger;
 

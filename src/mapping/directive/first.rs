@@ -1,6 +1,8 @@
 //! `$first`: the first that is not empty.
 
-use super::{Directive, Kind, Sign, refuse};
+use serde_json::json;
+
+use super::{Directive, Example, Kind, Sign, any, invalid, made, refuse};
 use crate::mapping::expression::{Expression, Found, Reader, is_empty};
 use crate::mapping::path::Scope;
 use crate::yaml::{Node, Value};
@@ -9,7 +11,12 @@ use crate::yaml::{Node, Value};
 pub const KIND: Kind = Kind {
     name: "first",
     docs: "The first of a list that is not missing, `null` or empty text.",
-    example: "{ $first: [ $.traits.email, $.context.traits.email ] }",
+    examples: &[Example {
+        mapping: "{ $first: [ $.traits.email, $.context.traits.email ] }",
+        event: r#"{"traits":{"email":""},"context":{"traits":{"email":"a@b.co"}}}"#,
+        gives: r#""a@b.co""#,
+    }],
+    schema: || json!({ "type": "array", "minItems": 1, "items": any() }),
     parse,
 };
 
@@ -26,7 +33,7 @@ fn parse(node: &Node, _: Sign, reader: &mut Reader<'_>) -> Option<Expression> {
     let items = match &node.value {
         Value::List(items) if !items.is_empty() => items,
         Value::List(_) => {
-            reader.problems.error("directive_invalid", &node.place, &reader.path, "there is nothing to choose from");
+            invalid(node, "there is nothing to choose from", reader);
             return None;
         }
         _ => {
@@ -43,5 +50,5 @@ fn parse(node: &Node, _: Sign, reader: &mut Reader<'_>) -> Option<Expression> {
         let message = "never reached: what stands before it is always there";
         reader.problems.warning("unreachable", &never.place, &reader.path, message);
     }
-    Some(Expression::Directive(Box::new(First(choices))))
+    made(First(choices))
 }

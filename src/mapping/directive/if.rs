@@ -1,6 +1,9 @@
 //! `$if`: one value or another, by whether something is there.
 
-use super::{Directive, Kind, Sign, arguments};
+use serde_json::json;
+
+use super::arguments::is_falsy;
+use super::{Arguments, Directive, Example, Kind, Sign, any, invalid, made, object};
 use crate::json::Json;
 use crate::mapping::expression::{Expression, Found, Reader};
 use crate::mapping::path::Scope;
@@ -11,7 +14,22 @@ pub const KIND: Kind = Kind {
     name: "if",
     docs: "`then` when `exists` is neither missing nor `null`, else `else`. With `blank` in place of `exists`: `then` \
            when the value is there and not blank; missing, `null`, empty text, 0, `false` and an empty list are blank.",
-    example: "{ $if: { exists: $.userId, then: user, else: lead } }",
+    examples: &[
+        Example {
+            mapping: "{ $if: { exists: $.userId, then: user, else: lead } }",
+            event: r#"{"userId":"u1"}"#,
+            gives: r#""user""#,
+        },
+        Example {
+            mapping: "{ $if: { blank: $.traits.name, then: $.traits.name, else: Unknown } }",
+            event: r#"{"traits":{"name":""}}"#,
+            gives: r#""Unknown""#,
+        },
+    ],
+    schema: || {
+        let schema = object(json!({ "exists": any(), "blank": any(), "then": any(), "else": any() }), &[]);
+        json!({ "allOf": [schema, { "anyOf": [{ "required": ["exists"] }, { "required": ["blank"] }] }] })
+    },
     parse,
 };
 
@@ -62,29 +80,39 @@ impl Directive for If {
 }
 
 fn parse(node: &Node, _: Sign, reader: &mut Reader<'_>) -> Option<Expression> {
-    let mut given = arguments(node, &["exists", "blank", "then", "else"], reader)?;
-    let mut take = |name: &str| {
-        let at = given.iter().position(|(key, _)| key == name)?;
-        Some(given.swap_remove(at).1)
-    };
-    let (test, of) = match (take("exists"), take("blank")) {
-        (Some(of), blank) => {
-            if blank.is_some() {
-                let message = "`blank` is not looked at beside `exists`";
-                reader.problems.warning("unreachable", &node.place, &reader.path, message);
-            }
-            (Test::Exists, of)
-        }
-        (None, Some(of)) => (Test::NotBlank, of),
-        (None, None) => {
-            reader.problems.error("directive_invalid", &node.place, &reader.path, "`exists` or `blank` is missing");
-            return None;
-        }
-    };
-    let (then, otherwise) = (take("then"), take("else"));
-    if then.is_none() && otherwise.is_none() {
-        reader.problems.error("directive_invalid", &node.place, &reader.path, "`then` and `else` are both missing");
+    let mut given = Arguments::read(node, &["exists", "blank", "then", "else"], reader)?;
+    if !given.has("exists") && !given.has("blank") {
+        invalid(node, "`exists` or `blank` is missing", reader);
         return None;
     }
-    Some(Expression::Directive(Box::new(If { test, of, then, otherwise })))
+    if !given.has("then") && !given.has("else") {
+        invalid(node, "`then` and `else` are both missing", reader);
+        return None;
+    }
+    let exists = given.with("exists", reader, question);
+    let blank = given.with("blank", reader, question);
+    let (then, otherwise) = (given.expression("then", reader), given.expression("else", reader));
+    given.complete()?;
+    if given.has("exists") && given.has("blank") {
+        let message = "`blank` is not looked at beside `exists`";
+        reader.problems.warning("unreachable", &node.place, &reader.path, message);
+    }
+    let (test, of) = match (exists, blank) {
+        (Some(of), _) => (Test::Exists, of),
+        (None, of) => (Test::NotBlank, of?),
+    };
+    made(If { test, of, then, otherwise })
+}
+
+/// What is asked about. A constant has only one answer.
+fn question(node: &Node, reader: &mut Reader<'_>) -> Option<Expression> {
+    let expression = Expression::parse(node, reader)?;
+    let Expression::Literal(value) = &expression else { return Some(expression) };
+    if is_falsy(value) {
+        invalid(node, format!("`{}` is a constant: write a path of the event", node.shown()), reader);
+        return None;
+    }
+    let message = "`else` is never reached: this is a constant and always there";
+    reader.problems.warning("unreachable", &node.place, &reader.path, message);
+    Some(expression)
 }

@@ -1,6 +1,8 @@
 //! `$literal`: itself, whatever it looks like.
 
-use super::{Kind, Sign, named};
+use serde_json::json;
+
+use super::{Example, Kind, Sign, named};
 use crate::json::Object;
 use crate::mapping::expression::{Expression, Reader};
 use crate::yaml::{Node, Value};
@@ -10,7 +12,15 @@ pub const KIND: Kind = Kind {
     name: "literal",
     docs: "The value as it stands, also where it looks like a path, a template or a directive. Under Segment's \
            `@literal`, directives with `@` are still resolved, as there.",
-    example: "{ $literal: \"$.not a path\" }",
+    examples: &[
+        Example { mapping: "{ $literal: \"$.not a path\" }", event: "{}", gives: r#""$.not a path""# },
+        Example {
+            mapping: "{ '@literal': { kind: { '@path': $.type }, text: $.type } }",
+            event: r#"{"type":"track"}"#,
+            gives: r#"{"kind":"track","text":"$.type"}"#,
+        },
+    ],
+    schema: || json!(true),
     parse,
 };
 

@@ -5,19 +5,38 @@
 
 use std::fmt;
 
+use serde_json::{Value, json};
+
 use crate::mapping::expression::{Expression, Found, Reader};
 use crate::mapping::path::Scope;
 use crate::yaml::{Key, Node, cut, nearest};
 
+use self::arguments::Arguments;
+
+mod arguments;
+mod array_path;
+mod case;
+mod date;
+mod exclude_when_null;
 mod first;
+mod flatten;
+mod hash;
 mod r#if;
+mod join;
+mod json;
 mod literal;
+mod lookup;
+mod map;
+mod merge;
+mod number;
 mod path;
+mod replace;
 pub(super) mod template;
+mod transform;
 
 /// A directive, compiled. Pure: the same event always gives the same value.
 pub trait Directive: fmt::Debug + Send + Sync {
-    /// What it comes to for an event.
+    /// What it comes to for an event. What is lost on the way is told to the scope.
     fn resolve<'e>(&'e self, scope: &Scope<'e>) -> Found<'e>;
 
     /// The JSON type it always gives, when there is only one (see [`crate::json::Json::kind`]).
@@ -30,12 +49,25 @@ pub trait Directive: fmt::Debug + Send + Sync {
 pub struct Kind {
     /// Its one name, without `$`.
     pub name: &'static str,
-    /// What it does, in a sentence.
+    /// What it does, in a few sentences.
     pub docs: &'static str,
-    /// How it is written.
-    pub example: &'static str,
+    /// How it is used, with what comes of it; a test runs each. The first stands in the docs.
+    pub examples: &'static [Example],
+    /// The JSON Schema (draft 2020-12) of its argument under `$name`. It may refer to `#/$defs/expression`: a path, a
+    /// template or a directive.
+    pub schema: fn() -> Value,
     /// Reads its argument. What is wrong is noted; it is then `None`.
     pub parse: fn(&Node, Sign, &mut Reader<'_>) -> Option<Expression>,
+}
+
+/// One use of a directive.
+pub struct Example {
+    /// The expression, in YAML.
+    pub mapping: &'static str,
+    /// The event, as JSON.
+    pub event: &'static str,
+    /// What it comes to, as JSON; empty when it comes to nothing.
+    pub gives: &'static str,
 }
 
 /// How a directive's name was spelled.
@@ -48,7 +80,47 @@ pub enum Sign {
 }
 
 /// Every directive there is.
-pub const ALL: [&Kind; 5] = [&first::KIND, &r#if::KIND, &literal::KIND, &path::KIND, &template::KIND];
+pub const ALL: &[&Kind] = &[
+    &array_path::KIND,
+    &case::KIND,
+    &date::KIND,
+    &exclude_when_null::KIND,
+    &first::KIND,
+    &flatten::KIND,
+    &hash::KIND,
+    &r#if::KIND,
+    &join::KIND,
+    &json::KIND,
+    &literal::KIND,
+    &lookup::KIND,
+    &map::KIND,
+    &merge::KIND,
+    &number::KIND,
+    &path::KIND,
+    &replace::KIND,
+    &template::KIND,
+    &transform::KIND,
+];
+
+/// The code of a warning that a directive could not use a value.
+pub const VALUE_LOST: &str = "value_lost";
+
+/// Words of other languages, and what is written here instead.
+const ELSEWHERE: [(&str, &str); 9] = [
+    ("coalesce", "that is `$first`"),
+    ("concat", "that is a template: \"{{ traits.firstName }} {{ traits.lastName }}\", or `$join`"),
+    ("concatenate", "that is a template: \"{{ traits.firstName }} {{ traits.lastName }}\", or `$join`"),
+    ("exists", "that is a part of `$if`: {$if: {exists: …, then: …}}"),
+    ("lower", "that is `$case`: {$case: {operator: lower, value: …}}"),
+    ("now", NOW),
+    ("sha256", "that is `$hash`"),
+    ("today", NOW),
+    ("upper", "that is `$case`: {$case: {operator: upper, value: …}}"),
+];
+
+/// Why there is no clock.
+const NOW: &str = "a mapping has no clock: the same event gives the same result whenever it is delivered. `$.timestamp` \
+                   is when it happened, `$.receivedAt` when it came in";
 
 /// The directive a key names, and how.
 pub(super) fn named(key: &str) -> Option<(&'static Kind, Sign)> {
@@ -56,7 +128,7 @@ pub(super) fn named(key: &str) -> Option<(&'static Kind, Sign)> {
         Some(name) => (Sign::Dollar, name),
         None => (Sign::At, key.strip_prefix('@')?),
     };
-    let kind = ALL.into_iter().find(|kind| kind.name == name)?;
+    let kind = ALL.iter().copied().find(|kind| kind.name == name)?;
     Some((kind, sign))
 }
 
@@ -70,11 +142,16 @@ pub(super) fn parse(key: &Key, argument: &Node, reader: &mut Reader<'_>) -> Opti
 }
 
 fn unknown(key: &Key, reader: &mut Reader<'_>) {
-    let names = || ALL.into_iter().map(|kind| kind.name);
-    let all: Vec<String> = names().map(|name| format!("${name}")).collect();
-    let help = match nearest(&key.name[1..], names()) {
-        Some(near) => format!("did you mean `${near}`?"),
-        None => format!("there are {}; write {{$literal: …}} for a key that begins so", all.join(", ")),
+    let (sign, name) = key.name.split_at(1);
+    let names = || ALL.iter().map(|kind| kind.name);
+    let elsewhere = ELSEWHERE.iter().find(|(word, _)| *word == name.to_lowercase());
+    let help = match (elsewhere, nearest(name, names())) {
+        (Some((_, instead)), _) => (*instead).to_owned(),
+        (None, Some(near)) => format!("did you mean `{sign}{near}`?"),
+        (None, None) => {
+            let all: Vec<String> = names().map(|name| format!("${name}")).collect();
+            format!("there are {}; write {{$literal: …}} for a key that begins so", all.join(", "))
+        }
     };
     let message = format!("unknown directive `{}`", cut(&key.name));
     reader.problems.error("unknown_directive", &key.place, &reader.path, message).help(help);
@@ -82,33 +159,38 @@ fn unknown(key: &Key, reader: &mut Reader<'_>) {
 
 /// Notes that an argument is not what a directive takes.
 fn refuse(node: &Node, wanted: &str, reader: &mut Reader<'_>) {
-    let message = format!("expected {wanted}, found {}", node.kind());
+    invalid(node, format!("expected {wanted}, found {}", node.kind()), reader);
+}
+
+/// Notes what is wrong with an argument.
+fn invalid(node: &Node, message: impl Into<String>, reader: &mut Reader<'_>) {
     reader.problems.error("directive_invalid", &node.place, &reader.path, message);
 }
 
-/// Reads an argument that is a map of expressions with known keys. What is wrong is noted.
-fn arguments(node: &Node, known: &[&str], reader: &mut Reader<'_>) -> Option<Vec<(String, Expression)>> {
-    let Some(members) = node.as_map() else {
-        refuse(node, &format!("a map with {}", known.join(", ")), reader);
-        return None;
-    };
-    let mut complete = true;
-    let mut read = Vec::new();
-    for (key, value) in members {
-        let step = format!(".{}", key.name);
-        if !known.contains(&key.name.as_str()) {
-            let message = format!("unknown key `{}`", cut(&key.name));
-            let help = crate::yaml::meant(&key.name, known.iter().copied());
-            reader.within(&step, |reader| {
-                reader.problems.error("unknown_key", &key.place, &reader.path, message).help(help);
-            });
-            complete = false;
-            continue;
-        }
-        match reader.within(&step, |reader| Expression::parse(value, reader)) {
-            Some(expression) => read.push((key.name.clone(), expression)),
-            None => complete = false,
-        }
-    }
-    complete.then_some(read)
+/// Boxes a directive.
+fn made(directive: impl Directive + 'static) -> Option<Expression> {
+    Some(Expression::Directive(Box::new(directive)))
 }
+
+/// The schema of an argument that is any expression.
+fn any() -> Value {
+    json!({ "anyOf": [{ "$ref": "#/$defs/expression" }, true] })
+}
+
+/// The schema of a map of arguments.
+fn object(properties: Value, required: &[&str]) -> Value {
+    json!({ "type": "object", "additionalProperties": false, "properties": properties, "required": required })
+}
+
+/// What comes to nothing, as Segment's directives do without their value.
+#[derive(Debug)]
+struct Nothing;
+
+impl Directive for Nothing {
+    fn resolve<'e>(&'e self, _: &Scope<'e>) -> Found<'e> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;

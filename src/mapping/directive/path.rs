@@ -1,6 +1,8 @@
 //! `$path`: what stands at a place in the event.
 
-use super::{Directive, Kind, Sign, refuse};
+use serde_json::json;
+
+use super::{Directive, Example, Kind, Sign, made, refuse};
 use crate::json::Json;
 use crate::mapping::expression::{Expression, Found, Reader};
 use crate::mapping::path::{Path, Scope, Spelling};
@@ -11,8 +13,20 @@ pub const KIND: Kind = Kind {
     name: "path",
     docs: "What stands at a place in the event; the same as the path alone. `$.` may be missing. An expression that \
            gives text is followed as a path of names and indexes.",
-    example: "{ $path: $.properties.plan }",
-    parse,
+    examples: &[
+        Example {
+            mapping: "{ $path: $.properties.plan }",
+            event: r#"{"properties":{"plan":"pro"}}"#,
+            gives: r#""pro""#,
+        },
+        Example {
+            mapping: "{ $path: { $template: \"traits.{{ properties.key }}\" } }",
+            event: r#"{"properties":{"key":"seats"},"traits":{"seats":3}}"#,
+            gives: "3",
+        },
+    ],
+    schema: || json!({ "type": ["string", "object"] }),
+    parse: read,
 };
 
 /// A path that the event itself spells.
@@ -29,7 +43,8 @@ impl Directive for Computed {
     }
 }
 
-fn parse(node: &Node, sign: Sign, reader: &mut Reader<'_>) -> Option<Expression> {
+/// Reads a path, or an expression that gives one.
+pub(super) fn read(node: &Node, sign: Sign, reader: &mut Reader<'_>) -> Option<Expression> {
     match &node.value {
         Value::Text(text) if sign == Sign::Dollar && text.starts_with('$') => {
             reader.path(node, 0..text.len(), Spelling::Strict).map(Expression::Path)
@@ -37,7 +52,7 @@ fn parse(node: &Node, sign: Sign, reader: &mut Reader<'_>) -> Option<Expression>
         Value::Text(text) => reader.path(node, 0..text.len(), Spelling::Loose).map(Expression::Path),
         Value::Map(_) => {
             let expression = Expression::parse(node, reader)?;
-            Some(Expression::Directive(Box::new(Computed(expression))))
+            made(Computed(expression))
         }
         _ => {
             refuse(node, "a path", reader);

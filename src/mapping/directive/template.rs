@@ -4,9 +4,12 @@ use std::borrow::Cow;
 use std::fmt::Write;
 use std::ops::Range;
 
-use super::{Directive, Kind, Sign, refuse};
-use crate::json::{Json, Number};
+use serde_json::json;
+
+use super::{Directive, Example, Kind, Sign, refuse};
+use crate::json::Json;
 use crate::mapping::expression::{Expression, Found, Reader};
+use crate::mapping::number;
 use crate::mapping::path::{Path, Scope, Spelling};
 use crate::yaml::{Node, Value};
 
@@ -16,7 +19,19 @@ pub const KIND: Kind = Kind {
     docs: "Text in which each `{{ path }}` is replaced by what stands there, or by nothing. Always gives text: numbers \
            and truth values as they are written, lists joined by commas, objects as JSON. Space left over at an end \
            where nothing was put in is taken away; with nothing to put in anywhere, all of it is empty.",
-    example: "\"{{ traits.firstName }} {{ traits.lastName }}\"",
+    examples: &[
+        Example {
+            mapping: r#""{{ traits.firstName }} {{ traits.lastName }}""#,
+            event: r#"{"traits":{"firstName":"Ann","lastName":"Lee"}}"#,
+            gives: r#""Ann Lee""#,
+        },
+        Example {
+            mapping: r#"{ $template: "Order {{ properties.order_id }}" }"#,
+            event: r#"{"properties":{}}"#,
+            gives: r#""""#,
+        },
+    ],
+    schema: || json!({ "type": "string" }),
     parse,
 };
 
@@ -78,11 +93,12 @@ fn text_of<'e>(found: Found<'_>) -> Cow<'e, str> {
     text.into()
 }
 
-fn push(text: &mut String, value: &Json<'_>) {
+/// Appends a value as text: lists joined by commas, objects as JSON.
+pub(super) fn push(text: &mut String, value: &Json<'_>) {
     match value {
         Json::Null => {}
         Json::Bool(value) => text.push_str(if *value { "true" } else { "false" }),
-        Json::Number(number) => text.push_str(&number_text(number)),
+        Json::Number(number) => text.push_str(&number::text(number)),
         Json::String(value) => text.push_str(value),
         Json::List(items) => {
             for (at, item) in items.iter().enumerate() {
@@ -94,14 +110,6 @@ fn push(text: &mut String, value: &Json<'_>) {
         }
         // Writing into a `String` cannot fail.
         Json::Object(_) => drop(write!(text, "{value}")),
-    }
-}
-
-/// A number as people write it: `12` for `12.0`.
-pub(in crate::mapping) fn number_text(number: &Number) -> String {
-    match number.as_f64() {
-        Some(value) if number.is_f64() && value.fract() == 0.0 && value.abs() < 1e21 => format!("{value:.0}"),
-        _ => number.to_string(),
     }
 }
 

@@ -152,7 +152,7 @@ fn literal_escapes() {
 #[test]
 fn what_is_wrong_is_noted_at_its_place() {
     noted("{ $frist: [a] }", "1:3 error unknown_directive", "did you mean `$first`?");
-    noted("{ $nothing: [a] }", "1:3 error unknown_directive", "there are $first, $if, $literal");
+    noted("{ $nothing: [a] }", "1:3 error unknown_directive", "there are $arrayPath, $case, $date");
     noted("[ { '@nope': 1 } ]", "1:5 error unknown_directive", "unknown directive `@nope` (fields.x[0])");
     noted("{ '@path': a, x: 1 }", "1:3 error directive_not_alone", "`@path` stands alone; beside it: `x`");
     noted("{ '@path': a, '@template': b }", "1:3 error directive_not_alone", "`@template`");

@@ -5,7 +5,6 @@
 //! needs for it. The engine runs only for wildcards, slices and filters.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
 use std::ops::Range;
 
 use jsonpath_rust::parser::errors::JsonPathError;
@@ -13,31 +12,15 @@ use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
 use jsonpath_rust::parser::parse_json_path;
 use jsonpath_rust::query::js_path_process;
 
-use self::tree::Tree;
 use crate::json::Json;
 use crate::yaml::cut;
 
 mod dialect;
 mod lint;
+mod scope;
 mod tree;
 
-/// What expressions are resolved against: one event.
-pub struct Scope<'e> {
-    event: &'e Json<'e>,
-    tree: OnceCell<Tree<'e>>,
-}
-
-impl<'e> Scope<'e> {
-    /// An event to resolve against.
-    pub fn new(event: &'e Json<'e>) -> Self {
-        Scope { event, tree: OnceCell::new() }
-    }
-
-    /// The event.
-    pub fn event(&self) -> &'e Json<'e> {
-        self.event
-    }
-}
+pub use scope::{Note, Scope};
 
 /// A place in an event.
 #[derive(Debug, Clone, PartialEq)]
@@ -145,9 +128,9 @@ impl Path {
     /// The value there; for a path with wildcards, slices or filters the list of values there.
     pub fn resolve<'e>(&self, scope: &Scope<'e>) -> Option<Cow<'e, Json<'e>>> {
         match &self.plan {
-            Plan::Steps(steps) => follow(steps, scope.event).map(Cow::Borrowed),
+            Plan::Steps(steps) => follow(steps, scope.event()).map(Cow::Borrowed),
             Plan::Query(query) => {
-                let tree = scope.tree.get_or_init(|| Tree::of(scope.event));
+                let tree = scope.tree();
                 let found = js_path_process(query, tree).unwrap_or_default();
                 let sources = found.into_iter().filter_map(|found| found.val().source);
                 Some(Cow::Owned(Json::List(sources.cloned().collect())))
