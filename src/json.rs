@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -231,11 +231,26 @@ impl<'a> IntoIterator for Object<'a> {
     }
 }
 
+/// Of members with the same key the last one's value stays, in the place of the first.
 impl<'a> FromIterator<(Cow<'a, str>, Json<'a>)> for Object<'a> {
     fn from_iter<I: IntoIterator<Item = (Cow<'a, str>, Json<'a>)>>(members: I) -> Self {
         let mut object = Object::new();
+        let mut places: HashMap<Cow<'a, str>, usize> = HashMap::new();
         for (key, value) in members {
-            object.insert(key, value);
+            if object.len() < SMALL {
+                object.insert(key, value);
+                continue;
+            }
+            if places.is_empty() {
+                places.extend(object.0.iter().enumerate().map(|(at, (key, _))| (key.clone(), at)));
+            }
+            match places.get(&key) {
+                Some(at) => object.0[*at].1 = value,
+                None => {
+                    places.insert(key.clone(), object.len());
+                    object.push_new(key, value);
+                }
+            }
         }
         object
     }
@@ -409,10 +424,12 @@ impl<'de> Visitor<'de> for Reader<'_> {
     }
 }
 
+/// Up to this many members a search one by one is the quickest.
+const SMALL: usize = 32;
+
 /// Small objects are compared member by member; large ones through a set, so that ten thousand keys cost no more each.
 #[expect(clippy::ptr_arg, reason = "a borrowed key goes into the set without a copy")]
 fn is_repeated<'a>(key: &Cow<'a, str>, members: &[(Cow<'a, str>, Json<'a>)], seen: &mut HashSet<Cow<'a, str>>) -> bool {
-    const SMALL: usize = 32;
     if members.len() < SMALL {
         return members.iter().any(|(name, _)| name == key);
     }
@@ -484,6 +501,17 @@ mod tests {
         refused(b"{} {}", "malformed_json");
         refused(b"", "malformed_json");
         refused("[".repeat(10_000).as_bytes(), "too_deep");
+    }
+
+    #[test]
+    fn the_last_of_many_members_with_the_same_key_stays_in_the_first_place() {
+        let members = (0..100).chain([50, 3]).enumerate();
+        let object: Object<'_> =
+            members.map(|(at, key)| (Cow::Owned(format!("k{key}")), Json::from(at as i64))).collect();
+        assert_eq!(object.len(), 100);
+        let at = |key: &str| object.iter().position(|(name, _)| name == key);
+        assert_eq!((at("k50"), at("k3")), (Some(50), Some(3)));
+        assert_eq!((object.get("k50"), object.get("k3")), (Some(&100.into()), Some(&101.into())));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What an action is made with: its facts as data, its fields, its failures and the values that check themselves.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -14,7 +15,7 @@ pub use failure::{Failure, Kind};
 pub use field::{Field, FieldKind};
 pub use types::{Email, Patch, Timestamp, WebUrl};
 
-use crate::json::Object;
+use crate::json::{Json, Object};
 
 /// One thing a destination can do. The type's fields are the action's inputs: their doc comments, types and
 /// `x-default` expressions are the field table, the schema and the validation.
@@ -55,8 +56,14 @@ pub struct Warning {
     pub field: String,
     /// A stable word from a closed set.
     pub code: std::borrow::Cow<'static, str>,
-    /// What was changed, from what to what.
+    /// What was changed, and why.
     pub message: String,
+    /// What it was: the first characters of a value as JSON, where the warning is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// What it became, likewise; none when it was left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
     /// How many things it is about.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub count: u32,
@@ -76,12 +83,33 @@ impl Warning {
 
     /// A warning about a field.
     pub fn new(field: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
-        Warning { field: field.into(), code: code.into(), message: message.into(), count: 1 }
+        Warning { field: field.into(), code: code.into(), message: message.into(), from: None, to: None, count: 1 }
+    }
+
+    /// The same about a value that became another, or was left out. Both are cut to a length that is good to read.
+    pub fn changing(self, from: &Json<'_>, to: Option<&Json<'_>>) -> Self {
+        Warning { from: Some(shown(from)), to: to.map(shown), ..self }
     }
 
     /// The same about several things at once.
     pub fn about(self, count: usize) -> Self {
         Warning { count: count.try_into().unwrap_or(u32::MAX), ..self }
+    }
+}
+
+/// The first characters of a value, as JSON.
+pub fn shown(value: &Json<'_>) -> String {
+    match value {
+        Json::String(text) => format!("{:?}", cut(text)),
+        other => cut(&other.to_string()).into_owned(),
+    }
+}
+
+/// The first sixty characters.
+fn cut(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(60) {
+        Some((at, _)) => format!("{}…", &text[..at]).into(),
+        None => text.into(),
     }
 }
 

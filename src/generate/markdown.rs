@@ -5,9 +5,10 @@ use std::fmt::Write;
 use crate::action::{Facts, Field};
 use crate::destination;
 use crate::http;
-use crate::mapping::directive;
 use crate::mapping::trigger;
 use crate::metrics::Metrics;
+
+mod language;
 
 const NOTE: &str = "<!-- Written from the code: BLESS=1 cargo test --test it generated -->\n";
 
@@ -16,19 +17,15 @@ pub(super) fn mappings() -> String {
     let mut page = format!("{NOTE}# Destination files\n\n");
     page.push_str(
         "One file is one destination. [`intercom.yaml`](intercom.yaml) is commented line by line; this page has the tables:\n\
-         [actions](#actions), [directives](#directives), [trigger functions](#trigger-functions).\n\n## Actions\n",
+         [actions](#actions), [expressions](#expressions), [paths](#paths), [directives](#directives), [Liquid](#liquid),\n\
+         [what differs from Segment](#what-differs-from-segment), [trigger functions](#trigger-functions).\n\n## Actions\n",
     );
     for kind in destination::KINDS {
         for facts in (kind.actions)() {
             action(&mut page, facts);
         }
     }
-    page.push_str("\n## Directives\n\nAn object whose only key is one of these is computed. Segment's `@name` form works too.\n\n");
-    table(
-        &mut page,
-        &["directive", "what it gives"],
-        directive::ALL.iter().map(|one| vec![format!("`${}`", one.name), one.docs.to_owned()]),
-    );
+    language::write(&mut page);
     page.push_str("\n## Trigger functions\n\n");
     table(
         &mut page,

@@ -7,22 +7,32 @@
 
 use std::borrow::Cow;
 
-use crate::action::{Email, Field, FieldKind, Timestamp, Warning, WebUrl};
+use crate::action::{Email, Field, FieldKind, Timestamp, Warning, WebUrl, shown};
 use crate::json::Json;
 use crate::mapping::expression::Found;
 use crate::mapping::number;
-use crate::yaml::{cut, nearest};
+use crate::mapping::text;
+use crate::yaml::nearest;
 
 /// The code of a warning about a value that became another type.
 pub const CONVERTED: &str = "value_converted";
 
-/// Why a value does not fit: `expected …, found …`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Misfit(pub String);
+/// A value that does not fit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Misfit<'e> {
+    /// Why: `expected …, found …`.
+    pub why: String,
+    /// The value.
+    pub value: Cow<'e, Json<'e>>,
+}
 
 /// Fits a value to a field. `None` when it counts as missing: there is none, it is empty text, or it is `null` and the
 /// field cannot be cleared. What had to be changed is put into `warnings`.
-pub fn coerce<'e>(field: &Field, found: Found<'e>, warnings: &mut Vec<Warning>) -> Result<Option<Json<'e>>, Misfit> {
+pub fn coerce<'e>(
+    field: &Field,
+    found: Found<'e>,
+    warnings: &mut Vec<Warning>,
+) -> Result<Option<Json<'e>>, Misfit<'e>> {
     let Some(value) = found else { return Ok(None) };
     let is_single = is_scalar(field.kind) && value.as_list().is_some_and(|items| items.len() == 1);
     let value = if is_single { single(value) } else { value };
@@ -31,7 +41,6 @@ pub fn coerce<'e>(field: &Field, found: Found<'e>, warnings: &mut Vec<Warning>) 
         Json::String(text) if text.is_empty() => return Ok(None),
         _ => {}
     }
-    let misfit = |value: &Json<'_>| Misfit(format!("expected {}, found {}", wanted(field), shown(value)));
     let kept = match field.kind {
         FieldKind::Any => true,
         FieldKind::Object => value.as_object().is_some(),
@@ -43,10 +52,14 @@ pub fn coerce<'e>(field: &Field, found: Found<'e>, warnings: &mut Vec<Warning>) 
     if kept && !is_single {
         return Ok(Some(detach(value)));
     }
-    let fitted = if kept { value.as_ref().clone() } else { convert(field, &value).ok_or_else(|| misfit(&value))? };
+    let fitted = if kept { Some(value.as_ref().clone()) } else { convert(field, &value) };
+    let Some(fitted) = fitted else {
+        return Err(Misfit { why: format!("expected {}, found {}", wanted(field), shown(&value)), value });
+    };
     if is_single || (field.kind != FieldKind::Timestamp && fitted != *value) {
-        let from = if is_single { format!("[{}]", shown(&value)) } else { shown(&value) };
-        warnings.push(Warning::new(field.name.as_str(), CONVERTED, format!("{from} → {}", shown(&fitted))));
+        let from = if is_single { &Json::List(vec![value.into_owned()]) } else { value.as_ref() };
+        let message = format!("{} → {}", shown(from), shown(&fitted));
+        warnings.push(Warning::new(field.name.as_str(), CONVERTED, message).changing(from, Some(&fitted)));
     }
     Ok(Some(fitted))
 }
@@ -95,7 +108,7 @@ fn convert<'e>(field: &Field, value: &Json<'_>) -> Option<Json<'e>> {
 fn text(value: &Json<'_>) -> Option<String> {
     match value {
         Json::String(text) => Some(text.to_string()),
-        Json::Number(number) => Some(number::text(number)),
+        Json::Number(number) => Some(text::number(number)),
         Json::Bool(value) => Some(value.to_string()),
         _ => None,
     }
@@ -140,14 +153,6 @@ fn wanted(field: &Field) -> String {
 /// The word a field was probably meant to hold.
 pub fn meant_choice<'f>(field: &'f Field, value: &Json<'_>) -> Option<&'f str> {
     nearest(value.as_str()?, field.choices.iter().map(String::as_str))
-}
-
-/// The first characters of a value, for messages.
-pub fn shown(value: &Json<'_>) -> String {
-    match value {
-        Json::String(text) => format!("{:?}", cut(text)),
-        other => cut(&other.to_string()),
-    }
 }
 
 #[cfg(test)]
@@ -332,7 +337,8 @@ mod tests {
     #[test]
     fn messages_name_both_sides_and_stay_short() {
         let long = "x".repeat(100);
-        let Err(Misfit(message)) = coerce(&field(FieldKind::Integer), Some(Cow::Owned(long.into())), &mut Vec::new())
+        let Err(Misfit { why: message, .. }) =
+            coerce(&field(FieldKind::Integer), Some(Cow::Owned(long.into())), &mut Vec::new())
         else {
             panic!("fits")
         };

@@ -243,7 +243,7 @@ impl<'c> Compiler<'c, '_> {
     fn literal(&mut self, field: &Field, value: Json<'static>, node: &Node, path: &str) -> Option<Expression> {
         let mistaken = value.as_str().and_then(mistaken_path);
         match coerce(field, Some(std::borrow::Cow::Borrowed(&value)), &mut Vec::new()) {
-            Err(Misfit(why)) => {
+            Err(Misfit { why, .. }) => {
                 let message = format!("field `{}`: {}", field.name, redact(why, node));
                 let choice = meant_choice(field, &value).map(|word| format!("did you mean `{word}`?"));
                 let form = (field.kind == FieldKind::Timestamp)

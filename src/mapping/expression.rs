@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::json::{Json, Object};
-use crate::mapping::directive::{self, Directive};
+use crate::mapping::directive::{self, Directive, Sign};
 use crate::mapping::path::{Fault, Path, Scope, Spelling};
 use crate::yaml::{Key, Node, Problems, Value, cut, nearest};
 
@@ -171,7 +171,7 @@ fn parse_text(node: &Node, text: &str, reader: &mut Reader<'_>) -> Option<Expres
         return reader.path(node, 0..text.len(), Spelling::Strict).map(Expression::Path);
     }
     match text.contains("{{") {
-        true => directive::template::read(node, reader),
+        true => directive::template::read(node, Sign::Dollar, reader),
         false => Some(Expression::Literal(node.to_json())),
     }
 }

@@ -25,10 +25,12 @@ pub mod expression;
 pub mod file;
 mod number;
 pub mod path;
+pub mod segment;
+mod text;
 pub mod trigger;
 
 /// The codes an [`Unfit`] or [`Warning`] of this room may have; an action's `fit` adds its own.
-pub const CODES: [&str; 4] = [FIELD_MISSING, FIELD_INVALID, FIELD_DROPPED, coerce::CONVERTED];
+pub const CODES: [&str; 5] = [FIELD_MISSING, FIELD_INVALID, FIELD_DROPPED, coerce::CONVERTED, directive::VALUE_LOST];
 
 /// A required field came to nothing.
 const FIELD_MISSING: &str = "field_missing";
@@ -189,17 +191,20 @@ impl Filled {
         warnings: &mut Vec<Warning>,
     ) -> Result<Option<Json<'e>>, Unfit> {
         let field = self.field;
-        match coerce(field, self.expression.resolve(scope), warnings) {
+        let found = self.expression.resolve(scope);
+        warnings.extend(scope.take_notes().into_iter().map(|note| note.about(&field.name)));
+        match coerce(field, found, warnings) {
             Ok(None) if field.required => {
                 let message = format!("required field `{}` is missing: `{}` came to nothing", field.name, self.text);
                 Err(Unfit::new(FIELD_MISSING, field.name.as_str(), message))
             }
             Ok(value) => Ok(value),
-            Err(Misfit(why)) if field.required || on_invalid == OnInvalid::Reject => {
+            Err(Misfit { why, .. }) if field.required || on_invalid == OnInvalid::Reject => {
                 Err(Unfit::new(FIELD_INVALID, field.name.as_str(), format!("field `{}`: {why}", field.name)))
             }
-            Err(Misfit(why)) => {
-                warnings.push(Warning::new(field.name.as_str(), FIELD_DROPPED, format!("left out: {why}")));
+            Err(Misfit { why, value }) => {
+                let warning = Warning::new(field.name.as_str(), FIELD_DROPPED, format!("left out: {why}"));
+                warnings.push(warning.changing(&value, None));
                 Ok(None)
             }
         }

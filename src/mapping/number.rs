@@ -1,4 +1,4 @@
-//! Numbers: read from what stands for one, and written as people write them.
+//! Numbers, read from what stands for one.
 
 use crate::json::{Json, Number};
 
@@ -28,13 +28,5 @@ fn whole(number: Number) -> Number {
     match number.as_f64() {
         Some(value) if number.is_f64() && value.fract() == 0.0 && value.abs() <= EXACT => (value as i64).into(),
         _ => number,
-    }
-}
-
-/// A number as people write it: `12` for `12.0`.
-pub(super) fn text(number: &Number) -> String {
-    match number.as_f64() {
-        Some(value) if number.is_f64() && value.fract() == 0.0 && value.abs() < 1e21 => format!("{value:.0}"),
-        _ => number.to_string(),
     }
 }

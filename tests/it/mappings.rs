@@ -2,4 +2,6 @@
 
 mod explain;
 mod mistakes;
+mod paths;
+mod segment;
 mod triggers;

@@ -1,8 +1,9 @@
 //! The arguments of a directive that takes a map: each read once, everything wrong noted at its place.
 
-use super::{Nothing, Sign, invalid, made, refuse};
+use super::{Directive, Nothing, Sign, invalid, made, refuse};
 use crate::json::Json;
-use crate::mapping::expression::{Expression, Reader};
+use crate::mapping::expression::{Expression, Found, Reader};
+use crate::mapping::path::{Path, Scope, Spelling};
 use crate::yaml::{Key, Node, Value, cut, meant, nearest};
 
 /// A map of arguments with known keys.
@@ -137,5 +138,37 @@ pub(super) fn is_falsy(json: &Json<'_>) -> bool {
         Json::Number(number) => number.as_f64() == Some(0.0),
         Json::String(text) => text.is_empty(),
         Json::List(_) | Json::Object(_) => false,
+    }
+}
+
+/// A path that the event itself spells.
+#[derive(Debug)]
+struct Computed(Expression);
+
+impl Directive for Computed {
+    fn resolve<'e>(&'e self, scope: &Scope<'e>) -> Found<'e> {
+        let found = self.0.resolve(scope)?;
+        match found.as_ref() {
+            Json::String(text) if !text.is_empty() => Path::parse_plain(text)?.resolve(scope),
+            _ => None,
+        }
+    }
+}
+
+/// Reads a path, or an expression that gives one.
+pub(super) fn path(node: &Node, sign: Sign, reader: &mut Reader<'_>) -> Option<Expression> {
+    match &node.value {
+        Value::Text(text) if sign == Sign::Dollar && text.starts_with('$') => {
+            reader.path(node, 0..text.len(), Spelling::Strict).map(Expression::Path)
+        }
+        Value::Text(text) => reader.path(node, 0..text.len(), Spelling::Loose).map(Expression::Path),
+        Value::Map(_) => {
+            let expression = Expression::parse(node, reader)?;
+            made(Computed(expression))
+        }
+        _ => {
+            refuse(node, "a path", reader);
+            None
+        }
     }
 }

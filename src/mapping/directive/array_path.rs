@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::json;
 
-use super::{Directive, Example, Kind, Sign, any, made, refuse};
+use super::{Directive, Example, Kind, Sign, any, arguments, made, refuse};
 use crate::json::Json;
 use crate::mapping::expression::{Expression, Found, Reader};
 use crate::mapping::path::Scope;
@@ -64,7 +64,7 @@ fn parse(node: &Node, sign: Sign, reader: &mut Reader<'_>) -> Option<Expression>
             return None;
         }
     };
-    let of = reader.within("[0]", |reader| super::path::read(path, sign, reader));
+    let of = reader.within("[0]", |reader| arguments::path(path, sign, reader));
     let shape = match shape {
         Some(shape) => reader.within("[1]", |reader| read_shape(shape, sign, reader))?,
         None => None,

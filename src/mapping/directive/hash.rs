@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 use super::{Directive, Example, Kind, Sign, VALUE_LOST, any, made};
 use crate::json::Json;
 use crate::mapping::expression::{Expression, Found, Reader, is_empty};
-use crate::mapping::number;
 use crate::mapping::path::Scope;
+use crate::mapping::text;
 use crate::yaml::Node;
 
 /// `$hash`
@@ -38,7 +38,7 @@ impl Directive for Hash {
         let found = found?;
         let text = match found.as_ref() {
             Json::String(text) => Cow::Borrowed(&**text),
-            Json::Number(number) => Cow::Owned(number::text(number)),
+            Json::Number(number) => Cow::Owned(text::number(number)),
             Json::Bool(value) => Cow::Borrowed(if *value { "true" } else { "false" }),
             Json::Null | Json::List(_) | Json::Object(_) => {
                 scope.note(VALUE_LOST, "`$hash` takes text", &found);

@@ -2,8 +2,7 @@
 
 use serde_json::json;
 
-use super::arguments::is_falsy;
-use super::{Arguments, Directive, Example, Kind, Sign, any, invalid, made, object};
+use super::{Arguments, Directive, Example, Kind, Sign, any, arguments, invalid, made, object};
 use crate::json::Json;
 use crate::mapping::expression::{Expression, Found, Reader};
 use crate::mapping::path::Scope;
@@ -108,7 +107,7 @@ fn parse(node: &Node, _: Sign, reader: &mut Reader<'_>) -> Option<Expression> {
 fn question(node: &Node, reader: &mut Reader<'_>) -> Option<Expression> {
     let expression = Expression::parse(node, reader)?;
     let Expression::Literal(value) = &expression else { return Some(expression) };
-    if is_falsy(value) {
+    if arguments::is_falsy(value) {
         invalid(node, format!("`{}` is a constant: write a path of the event", node.shown()), reader);
         return None;
     }

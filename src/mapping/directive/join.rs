@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use serde_json::json;
 
-use super::template::push;
 use super::{Arguments, Directive, Example, Kind, Sign, any, made, object};
 use crate::json::Json;
 use crate::mapping::expression::{Expression, Found, Reader};
 use crate::mapping::path::Scope;
+use crate::mapping::text::push;
 use crate::yaml::Node;
 
 /// `$join`

@@ -7,8 +7,8 @@ use serde_json::json;
 use super::{Arguments, Directive, Example, Kind, Sign, VALUE_LOST, any, invalid, made, object, refuse};
 use crate::json::Json;
 use crate::mapping::expression::{Expression, Found, Reader, is_empty};
-use crate::mapping::number;
 use crate::mapping::path::Scope;
+use crate::mapping::text;
 use crate::yaml::Node;
 
 /// `$lookup`
@@ -47,7 +47,7 @@ impl Directive for Lookup {
         let found = self.value.resolve(scope);
         let entry = found.as_deref().and_then(|value| match value {
             Json::String(text) => self.table.get(&**text),
-            Json::Number(number) => self.table.get(&*number::text(number)),
+            Json::Number(number) => self.table.get(&*text::number(number)),
             Json::Bool(value) => self.table.get(if *value { "true" } else { "false" }),
             _ => None,
         });

@@ -24,6 +24,7 @@ mod hash;
 mod r#if;
 mod join;
 mod json;
+pub mod liquid;
 mod literal;
 mod lookup;
 mod map;
@@ -91,6 +92,7 @@ pub const ALL: &[&Kind] = &[
     &r#if::KIND,
     &join::KIND,
     &json::KIND,
+    &liquid::KIND,
     &literal::KIND,
     &lookup::KIND,
     &map::KIND,

@@ -8,8 +8,8 @@ use serde_json::json;
 use super::{Arguments, Directive, Example, Kind, Sign, VALUE_LOST, any, invalid, made, object};
 use crate::json::Json;
 use crate::mapping::expression::{Expression, Found, Reader, is_empty};
-use crate::mapping::number;
 use crate::mapping::path::Scope;
+use crate::mapping::text;
 use crate::yaml::{Node, cut};
 
 /// `$replace`
@@ -83,7 +83,7 @@ impl Directive for Replace {
         let found = found?;
         let text = match found.as_ref() {
             Json::String(text) => Cow::Borrowed(&**text),
-            Json::Number(number) => Cow::Owned(number::text(number)),
+            Json::Number(number) => Cow::Owned(text::number(number)),
             Json::Bool(value) => Cow::Borrowed(if *value { "true" } else { "false" }),
             Json::Null | Json::List(_) | Json::Object(_) => {
                 scope.note(VALUE_LOST, "`$replace` takes text", &found);

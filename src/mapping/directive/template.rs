@@ -1,16 +1,15 @@
 //! `$template`: text with values of the event in it. Any text that holds `{{ … }}` is one.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 use std::ops::Range;
 
 use serde_json::json;
 
-use super::{Directive, Example, Kind, Sign, refuse};
+use super::{Directive, Example, Kind, Sign, made, refuse};
 use crate::json::Json;
 use crate::mapping::expression::{Expression, Found, Reader};
-use crate::mapping::number;
 use crate::mapping::path::{Path, Scope, Spelling};
+use crate::mapping::text::push;
 use crate::yaml::{Node, Value};
 
 /// `$template`
@@ -18,7 +17,8 @@ pub const KIND: Kind = Kind {
     name: "template",
     docs: "Text in which each `{{ path }}` is replaced by what stands there, or by nothing. Always gives text: numbers \
            and truth values as they are written, lists joined by commas, objects as JSON. Space left over at an end \
-           where nothing was put in is taken away; with nothing to put in anywhere, all of it is empty.",
+           where nothing was put in is taken away; with nothing to put in anywhere, all of it is empty. Segment's \
+           `@template` leaves all of its own text.",
     examples: &[
         Example {
             mapping: r#""{{ traits.firstName }} {{ traits.lastName }}""#,
@@ -36,7 +36,11 @@ pub const KIND: Kind = Kind {
 };
 
 #[derive(Debug)]
-struct Template(Vec<Part>);
+struct Template {
+    parts: Vec<Part>,
+    /// Whether its own text stands where nothing is put in.
+    keeps_text: bool,
+}
 
 #[derive(Debug)]
 enum Part {
@@ -56,7 +60,7 @@ impl Directive for Template {
 
 impl Template {
     fn render<'e>(&'e self, scope: &Scope<'e>) -> Option<Cow<'e, str>> {
-        if let [Part::Path(path)] = self.0.as_slice() {
+        if let [Part::Path(path)] = self.parts.as_slice() {
             return Some(match path.resolve(scope) {
                 Some(Cow::Borrowed(Json::String(text))) => Cow::Borrowed(text.as_ref()),
                 found => text_of(found),
@@ -64,7 +68,7 @@ impl Template {
         }
         let mut text = String::with_capacity(32);
         let (mut filled, mut left_out) = (false, false);
-        for part in &self.0 {
+        for part in &self.parts {
             match part {
                 Part::Text(part) => text.push_str(part),
                 Part::Path(path) => match path.resolve(scope) {
@@ -78,6 +82,7 @@ impl Template {
             }
         }
         Some(match (filled, left_out) {
+            _ if self.keeps_text => text.into(),
             (true, false) => text.into(),
             (true, true) => text.trim().to_owned().into(),
             (false, _) => "".into(),
@@ -93,28 +98,8 @@ fn text_of<'e>(found: Found<'_>) -> Cow<'e, str> {
     text.into()
 }
 
-/// Appends a value as text: lists joined by commas, objects as JSON.
-pub(super) fn push(text: &mut String, value: &Json<'_>) {
-    match value {
-        Json::Null => {}
-        Json::Bool(value) => text.push_str(if *value { "true" } else { "false" }),
-        Json::Number(number) => text.push_str(&number::text(number)),
-        Json::String(value) => text.push_str(value),
-        Json::List(items) => {
-            for (at, item) in items.iter().enumerate() {
-                if at > 0 {
-                    text.push(',');
-                }
-                push(text, item);
-            }
-        }
-        // Writing into a `String` cannot fail.
-        Json::Object(_) => drop(write!(text, "{value}")),
-    }
-}
-
 /// Reads a text with `{{ … }}` in it; text without is a literal.
-pub(in crate::mapping) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Expression> {
+pub(in crate::mapping) fn read(node: &Node, sign: Sign, reader: &mut Reader<'_>) -> Option<Expression> {
     let text = node.as_text()?;
     let mut parts = Vec::new();
     let mut at = 0;
@@ -154,7 +139,7 @@ pub(in crate::mapping) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<E
     if !literal.is_empty() {
         parts.push(Part::Text(literal.into()));
     }
-    Some(Expression::Directive(Box::new(Template(parts))))
+    made(Template { parts, keeps_text: sign == Sign::At })
 }
 
 /// One `{{ … }}`.
@@ -177,9 +162,9 @@ fn next_hole(text: &str, from: usize) -> Option<Hole> {
     Some(Hole { whole: start..end + close.len(), path })
 }
 
-fn parse(node: &Node, _: Sign, reader: &mut Reader<'_>) -> Option<Expression> {
+fn parse(node: &Node, sign: Sign, reader: &mut Reader<'_>) -> Option<Expression> {
     match &node.value {
-        Value::Text(_) => read(node, reader),
+        Value::Text(_) => read(node, sign, reader),
         _ => {
             refuse(node, "text", reader);
             None

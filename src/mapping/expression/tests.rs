@@ -4,6 +4,8 @@ use super::*;
 use crate::json;
 use crate::yaml;
 
+mod properties;
+
 const EVENT: &str = r#"{"type":"track","userId":"u1","properties":{"s":"Hello World","e":"","z":0,"f":false,"t":true,
 "n":null,"num":12.5,"whole":12.0,"arr":[1,2,3],"empty":[],"obj":{"a":1,"n":null},"products":[{"id":1},{"id":2}],
 "dollar":"$5.00","key":"s"},"traits":{"email":"A@B.co"}}"#;
@@ -58,7 +60,7 @@ fn paths_stand_alone_or_as_a_directive() {
     check("{ '@path': $.type, _metadata: { a: 1 } }", r#""track""#);
     check("{ '@path': { '@template': 'properties.{{properties.key}}' } }", r#""Hello World""#);
     check("{ '@path': { '@path': $.nope } }", "-");
-    check("{ '@path': { '@template': 'properties.{{ nope }}' } }", "-");
+    check("{ '@path': { $template: 'properties.{{ nope }}' } }", "-");
 }
 
 #[test]
@@ -147,6 +149,146 @@ fn literal_escapes() {
     check("{ '@literal': { '@path': $.type } }", r#""track""#);
     check("{ '@literal': [1, { '@path': $.type }] }", r#"[1,"track"]"#);
     check("{ '@literal': null }", "null");
+}
+
+#[test]
+fn case_leaves_alone_what_is_not_text() {
+    check("{ $case: { operator: lower, value: $.properties.s } }", r#""hello world""#);
+    check("{ $case: { operator: upper, value: $.properties.num } }", "12.5");
+    check("{ $case: { operator: upper, value: $.nope } }", "-");
+    check("{ '@case': { operator: lower, value: '' } }", "-");
+    check("{ '@case': { operator: lower } }", "-");
+    noted("{ $case: { operator: title, value: x } }", "1:22 error directive_invalid", "expected lower or upper");
+    noted("{ $case: { operator: UPPER, value: x } }", "1:22 error directive_invalid", "did you mean `upper`?");
+    noted("{ $case: { operator: lower } }", "1:10 error directive_invalid", "`value` is missing");
+    noted("{ $case: { oparator: lower, value: x } }", "1:12 error unknown_key", "did you mean `operator`?");
+}
+
+#[test]
+fn replace_takes_text_or_a_regular_expression() {
+    let replace = |sign: &str, rest: &str| format!("{{ '{sign}replace': {{ {rest} }} }}");
+    check(&replace("$", "pattern: l, value: $.properties.s"), r#""Heo Word""#);
+    check(&replace("$", "pattern: l, value: $.properties.s, global: false"), r#""Helo World""#);
+    check(&replace("$", "pattern: HELLO, replacement: Bye, ignorecase: true, value: $.properties.s"), r#""Bye World""#);
+    check(&replace("$", "pattern: o, replacement: '[$&]', value: $.properties.s"), r#""Hell[$&] W[$&]rld""#);
+    check(&replace("@", "pattern: o, replacement: '[$&]', value: $.properties.s"), r#""Hell[o] W[o]rld""#);
+    check(&replace("@", "pattern: o, replacement: '$$$1', value: $.properties.s"), r#""Hell$$1 W$$1rld""#);
+    check(&replace("$", "regex: '(\\w+) (\\w+)', replacement: '$2 $1', value: $.properties.s"), r#""World Hello""#);
+    check(
+        &replace("$", "pattern: Hello, replacement: a, pattern2: World, replacement2: b, value: $.properties.s"),
+        r#""a b""#,
+    );
+    check(&replace("$", "pattern: '.', replacement: ',', value: $.properties.num"), r#""12,5""#);
+    check(&replace("$", "pattern: a, value: $.nope"), "-");
+    check(&replace("$", "pattern: a, value: $.properties.obj"), "-");
+    check(&replace("@", "pattern: a, value: $.nope"), r#""""#);
+    check(&replace("@", "pattern: a, value: $.properties.obj"), r#""""#);
+    noted(
+        &replace("@", "pattern: abcdefghijk, value: x"),
+        "1:26 error directive_invalid",
+        "Segment's `@replace` takes 10",
+    );
+    noted(&replace("$", "regex: '(', value: x"), "1:24 error directive_invalid", "unclosed group");
+    noted(&replace("$", "regex: '(?:a{1000}){1000}', value: x"), "1:24 error directive_invalid", "becomes too large");
+    noted(&replace("$", "pattern: a, regex: a, value: x"), "1:15 error directive_invalid", "give one");
+    noted(&replace("$", "value: x"), "1:15 error directive_invalid", "`pattern` is missing");
+}
+
+#[test]
+fn no_replacement_makes_a_text_that_fills_the_memory() {
+    let event = crate::json::parse(br#"{"s":"aaaaaaaaaa"}"#).unwrap();
+    let twice = format!(
+        "{{ $replace: {{ pattern: a, replacement: {0}, pattern2: a, replacement2: {0}, value: $.s }} }}",
+        "a".repeat(999)
+    );
+    let again = format!("{{ $replace: {{ regex: a, replacement: '{}', value: {twice} }} }}", "$0".repeat(400));
+    let (expression, problems) = read(&again);
+    let expression = expression.unwrap_or_else(|| panic!("{problems}"));
+    let scope = Scope::new(&event);
+    assert!(expression.resolve(&scope).is_none());
+    assert_eq!(scope.take_notes()[0].message, "`$replace` would make it longer than 1 MB");
+}
+
+#[test]
+fn merge_is_shallow_and_leaves_what_is_there() {
+    check("{ $merge: [ { a: 1, b: 2 }, { b: 3 }, $.nope ] }", r#"{"a":1,"b":3}"#);
+    check("{ $merge: { direction: left, objects: [ { a: 1, b: 2 }, { b: 3 } ] } }", r#"{"b":2,"a":1}"#);
+    check("{ $merge: [ { a: 1 }, { a: $.nope } ] }", r#"{"a":1}"#);
+    check("{ $merge: [ { n: 1 }, $.properties.obj ] }", r#"{"n":null,"a":1}"#);
+    check("{ $merge: [ $.properties.s, { a: 1 } ] }", r#"{"a":1}"#);
+    noted("{ '@merge': { objects: [] } }", "1:13 error directive_invalid", "`direction` is missing");
+    noted("{ $merge: { direction: LEFT, objects: [] } }", "1:24 error directive_invalid", "did you mean `left`?");
+    noted("{ $merge: [ { $nope: 1 } ] }", "1:15 error unknown_directive", "fields.x.$merge[0]");
+    noted("{ $merge: [ [1] ] }", "1:13 error directive_invalid", "expected an object, found a list");
+}
+
+#[test]
+fn flatten_joins_keys() {
+    check("{ $flatten: { value: { a: { b: [1, { c: 2 }] }, d: {} } } }", r#"{"a.b.0":1,"a.b.1.c":2}"#);
+    check("{ '@flatten': { separator: _, omitArrays: true, value: $.properties.arr } }", r#"{"":[1,2,3]}"#);
+    check("{ $flatten: { value: $.nope } }", "{}");
+    check("{ $flatten: { value: { 'a.b': 1, a: { b: 2 } } } }", r#"{"a.b":2}"#);
+    noted("{ '@flatten': { value: {} } }", "1:15 error directive_invalid", "`separator` is missing");
+    noted("{ $flatten: { separator: '', value: {} } }", "1:26 error directive_invalid", "at least one character");
+    noted(
+        "{ $flatten: { value: {}, omitArrays: x } }",
+        "1:38 error directive_invalid",
+        "expected true or false, found text",
+    );
+}
+
+#[test]
+fn lists_are_shaped_item_by_item() {
+    check("{ $arrayPath: [ $.properties.products, { i: $.id } ] }", r#"[{"i":1},{"i":2}]"#);
+    check("{ $arrayPath: [ $.properties.obj, { i: $.a } ] }", r#"[{"i":1}]"#);
+    check("{ '@arrayPath': [ properties.products, x ] }", r#"[{"id":1},{"id":2}]"#);
+    check("{ $arrayPath: [ $.nope, { i: $.a } ] }", "-");
+    noted(
+        "{ $arrayPath: [ $.properties.arr, x ] }",
+        "1:35 error directive_invalid",
+        "expected a map, the shape of each item",
+    );
+    check("{ $map: { over: $.properties.arr, to: { n: $ } } }", r#"[{"n":1},{"n":2},{"n":3}]"#);
+    check(
+        "{ $map: { over: $.properties.products, with: { t: $.type }, to: [ $.id, $.t ] } }",
+        r#"[[1,"track"],[2,"track"]]"#,
+    );
+    check("{ $map: { over: $.properties.obj, to: $.a } }", "[1]");
+    check("{ $map: { over: $.nope, to: $ } }", "-");
+    check("{ $map: { over: [1, 2], to: $ } }", "[1,2]");
+    noted("{ $map: { over: $.properties.arr } }", "1:9 error directive_invalid", "`to` is missing");
+}
+
+#[test]
+fn what_a_directive_cannot_use_is_said() {
+    let notes = |text: &str| {
+        let event = crate::json::parse(EVENT.as_bytes()).unwrap();
+        let (expression, problems) = read(text);
+        let scope = Scope::new(&event);
+        let found = expression.unwrap_or_else(|| panic!("{problems}")).resolve(&scope).is_some();
+        let notes: Vec<String> =
+            scope.take_notes().iter().map(|note| format!("{}: {}", note.message, note.from)).collect();
+        (found, notes.join("; "))
+    };
+    let lost = |message: &str| (false, message.to_owned());
+    assert_eq!(notes("{ $number: $.properties.s }"), lost("`$number` finds no number: \"Hello World\""));
+    assert_eq!(notes("{ $date: $.properties.s }"), lost("`$date` finds no date: \"Hello World\""));
+    assert_eq!(notes("{ $hash: $.properties.arr }"), lost("`$hash` takes text: [1,2,3]"));
+    assert_eq!(
+        notes("{ $lookup: { value: $.type, table: { a: b } } }"),
+        lost("`$lookup` has no such entry and no default: \"track\"")
+    );
+    assert_eq!(notes("{ $lookup: { value: $.nope, table: { a: b } } }"), lost(""));
+    assert_eq!(notes("{ $map: { over: [a, 1], to: { $number: $ } } }").1, "`$number` finds no number: \"a\"");
+    assert!(notes("{ $json: { mode: decode, value: $.properties.s } }").1.starts_with("`$json` leaves it as text: "));
+}
+
+#[test]
+fn there_is_no_clock() {
+    noted("{ $now: null }", "1:3 error unknown_directive", "a mapping has no clock");
+    noted("{ '@now': null }", "1:3 error unknown_directive", "`$.timestamp` is when it happened");
+    noted("{ $coalesce: [] }", "1:3 error unknown_directive", "that is `$first`");
+    noted("{ '@templat': x }", "1:3 error unknown_directive", "did you mean `@template`?");
 }
 
 #[test]

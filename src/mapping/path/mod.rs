@@ -2,7 +2,7 @@
 //!
 //! # Why
 //! Nearly every path is a chain of members, and following keys through the event costs a tenth of what a general engine
-//! needs for it. The engine runs only for wildcards, slices and filters.
+//! needs for it. Only wildcards, slices, filters and descendants are queries.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -10,31 +10,35 @@ use std::ops::Range;
 use jsonpath_rust::parser::errors::JsonPathError;
 use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
 use jsonpath_rust::parser::parse_json_path;
-use jsonpath_rust::query::js_path_process;
 
+use self::lint::Refused;
+use self::query::Query;
 use crate::json::Json;
+use crate::mapping::directive::VALUE_LOST;
 use crate::yaml::cut;
 
 mod dialect;
+mod filter;
 mod lint;
+mod pattern;
+mod query;
 mod scope;
-mod tree;
 
 pub use scope::{Note, Scope};
 
 /// A place in an event.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct Path {
     text: String,
     plan: Plan,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 enum Plan {
     /// At most one value.
     Steps(Vec<Step>),
     /// Any number of values.
-    Query(Box<JpQuery>),
+    Query(Query),
 }
 
 /// One step from a value into it.
@@ -79,15 +83,20 @@ pub struct Fault {
 impl Path {
     /// Reads a path.
     pub fn parse(text: &str, spelling: Spelling) -> Result<Parsed, Fault> {
+        let dotless = match spelling {
+            Spelling::Loose if !text.starts_with('$') => text.replacen("$.", "", 1),
+            _ => text.to_owned(),
+        };
         let rooted = match spelling {
-            Spelling::Loose if !text.starts_with('$') && text.starts_with('[') => Cow::Owned(format!("${text}")),
-            Spelling::Loose if !text.starts_with('$') => Cow::Owned(format!("$.{text}")),
-            _ => Cow::Borrowed(text),
+            Spelling::Loose if !text.starts_with('$') && text.starts_with('[') => format!("${dotless}"),
+            Spelling::Loose if !text.starts_with('$') => format!("$.{dotless}"),
+            _ => dotless.clone(),
         };
         let mut notes = Vec::new();
         let plan = match parse_json_path(&rooted) {
-            Ok(query) => standard(query, text, &mut notes)?,
-            Err(error) => dotted(text, spelling, &error, &mut notes)?,
+            Ok(query) if lint::blank(&rooted).is_none() => standard(query, text, &mut notes)?,
+            Ok(_) => dotted(&dotless, spelling, || blank_fault(text), &mut notes)?,
+            Err(error) => dotted(&dotless, spelling, || fault(text, &error), &mut notes)?,
         };
         if spelling == Spelling::Loose {
             notes.retain(|(code, _)| *code != "path_rewritten");
@@ -113,10 +122,7 @@ impl Path {
                 Step::Key(name) => Some(name),
                 _ => None,
             },
-            Plan::Query(query) => match query.segments.first()? {
-                Segment::Selector(Selector::Name(name)) => Some(name),
-                _ => None,
-            },
+            Plan::Query(query) => query.root(),
         }
     }
 
@@ -129,13 +135,23 @@ impl Path {
     pub fn resolve<'e>(&self, scope: &Scope<'e>) -> Option<Cow<'e, Json<'e>>> {
         match &self.plan {
             Plan::Steps(steps) => follow(steps, scope.event()).map(Cow::Borrowed),
-            Plan::Query(query) => {
-                let tree = scope.tree();
-                let found = js_path_process(query, tree).unwrap_or_default();
-                let sources = found.into_iter().filter_map(|found| found.val().source);
-                Some(Cow::Owned(Json::List(sources.cloned().collect())))
-            }
+            Plan::Query(query) => match query.run(scope.event()) {
+                Some(found) => Some(Cow::Owned(Json::List(found.into_iter().cloned().collect()))),
+                None => {
+                    let message = format!("`{}` has to look at more than a million values", cut(&self.text));
+                    scope.note(VALUE_LOST, message, &Json::Null);
+                    None
+                }
+            },
         }
+    }
+}
+
+/// The item at an index, which counts from the end when negative.
+fn item<'j, 'e>(items: &'j [Json<'e>], index: i64) -> Option<&'j Json<'e>> {
+    match usize::try_from(index) {
+        Ok(index) => items.get(index),
+        Err(_) => items.get(items.len().checked_sub(usize::try_from(index.unsigned_abs()).ok()?)?),
     }
 }
 
@@ -143,35 +159,43 @@ fn follow<'e>(steps: &[Step], event: &'e Json<'e>) -> Option<&'e Json<'e>> {
     steps.iter().try_fold(event, |json, step| match (step, json) {
         (Step::Key(name) | Step::Either(name, _), Json::Object(object)) => object.get(name),
         (Step::Either(_, index), Json::List(items)) => items.get(*index),
-        (Step::Index(index), Json::List(items)) => match usize::try_from(*index) {
-            Ok(index) => items.get(index),
-            Err(_) => items.len().checked_sub(index.unsigned_abs() as usize).and_then(|index| items.get(index)),
-        },
+        (Step::Index(index), Json::List(items)) => item(items, *index),
         _ => None,
     })
 }
 
 /// Plans a path that is JSONPath.
 fn standard(query: JpQuery, text: &str, notes: &mut Vec<(&'static str, String)>) -> Result<Plan, Fault> {
-    let functions = lint::functions(&query);
-    if let Some(name) = functions.foreign {
-        let start = text.find(&format!("{name}(")).unwrap_or(0);
-        return Err(Fault {
-            span: start..start + name.len(),
-            message: format!("`{name}` is not a function of JSONPath"),
-            help: Some("compare with `==` and join with `||`".to_owned()),
-        });
+    if let Some(steps) = lower(&query) {
+        return Ok(Plan::Steps(steps));
     }
-    if functions.patterns {
-        let text = format!("`{}` compiles its pattern again for every element of every event", cut(text));
+    let query = Query::compile(&query).map_err(|refused| refused_fault(text, refused))?;
+    if query.is_slow() {
+        let text = format!("`{}` compiles a pattern of the event again for every value", cut(text));
         notes.push(("path_slow", text));
     }
-    let Some(steps) = lower(&query) else { return Ok(Plan::Query(Box::new(query))) };
-    // The parser also takes blanks inside a name that is not quoted.
-    if !text.contains(['\'', '"']) && steps.iter().any(|step| matches!(step, Step::Key(name) if name.contains(' '))) {
-        notes.push(rewritten(text, &steps));
+    Ok(Plan::Query(query))
+}
+
+fn refused_fault(text: &str, refused: Refused) -> Fault {
+    let found = refused.word.as_deref().and_then(|word| Some((text.find(word)?, word.len() - 1)));
+    let span = found.map_or(0..text.len(), |(start, length)| start..start + length);
+    Fault { span, message: refused.message, help: refused.help.map(str::to_owned) }
+}
+
+fn operator_fault(text: &str) -> Option<Fault> {
+    let span = lint::operator(text)?;
+    let message = format!("`{}` is not an operator of JSONPath", &text[span.clone()]);
+    Some(Fault { span, message, help: Some("compare with `==` and join with `||` or `&&`".to_owned()) })
+}
+
+fn blank_fault(text: &str) -> Fault {
+    if let Some(fault) = operator_fault(text) {
+        return fault;
     }
-    Ok(Plan::Steps(steps))
+    let span = lint::blank(text).unwrap_or(0..text.len());
+    let message = format!("a blank has no place here in the path `{}`", cut(text));
+    Fault { span, message, help: Some("put a name with blanks in brackets and quotes: ['a b']".to_owned()) }
 }
 
 /// The steps of a query that gives at most one value.
@@ -192,10 +216,10 @@ fn rewritten(text: &str, steps: &[Step]) -> (&'static str, String) {
 fn dotted(
     text: &str,
     spelling: Spelling,
-    error: &JsonPathError,
+    fault: impl FnOnce() -> Fault,
     notes: &mut Vec<(&'static str, String)>,
 ) -> Result<Plan, Fault> {
-    let Some(dotted) = dialect::read(text) else { return Err(fault(text, error)) };
+    let Some(dotted) = dialect::read(text) else { return Err(fault()) };
     match dotted.odd {
         Some(odd) if spelling == Spelling::Strict => {
             let message = format!("`{}` needs quotes and brackets in a path", &text[odd.clone()]);
@@ -210,6 +234,9 @@ fn dotted(
 }
 
 fn fault(text: &str, error: &JsonPathError) -> Fault {
+    if let Some(fault) = operator_fault(text) {
+        return fault;
+    }
     let open = text.matches('[').count() > text.matches(']').count();
     let form = if open { "a `[` is not closed: ['name'] or [0]" } else { "paths are JSONPath (RFC 9535)" };
     let help = Some(format!("{form}; write {{$literal: …}} for text that only looks like one"));
@@ -316,13 +343,33 @@ mod tests {
         refused("$.a[", "", "the path `$.a[` ends too early", "$literal");
         refused("$.a[?]", "]", "unexpected `]` in the path `$.a[?]`", "$literal");
         refused("$.a[?in(@.b, @.c)]", "in", "`in` is not a function of JSONPath", "==");
+        refused("$.a[?@.b in [1,2]]", "in", "`in` is not an operator of JSONPath", "==");
+        refused("$.a[?@.b subsetof $.c]", "subsetof", "`subsetof` is not an operator of JSONPath", "==");
+        refused("$.a[?subset_of(@.b, @.c)]", "subset_of", "`subset_of` is not a function of JSONPath", "==");
+        refused("$.a[?length(@.b)]", "length", "`length` gives a value, not a condition", "compare it");
+        refused("$.a[?value(@.b)]", "value", "`value` gives a value, not a condition", "compare it");
+        refused("$.a[?length(@.*) < 3]", "length", "`length` takes one value, and this path may give many", "count");
+        refused("$.a[?@.b c == 1]", " ", "a blank has no place here in the path `$.a[?@.b c == 1]`", "['a b']");
         refused("$.a[?nin(@.b, @.c)]", "nin", "`nin` is not a function of JSONPath", "==");
     }
 
     #[test]
+    fn what_takes_too_much_work_comes_to_nothing_and_is_said() {
+        let list = |item: &str| format!("[{}]", vec![item; 60].join(","));
+        let text = list(&list(&list("1")));
+        let event = json::parse(text.as_bytes()).unwrap();
+        let scope = Scope::new(&event);
+        let path = Path::parse("$..[?count($..*) > 0]", Spelling::Strict).unwrap().path;
+        assert!(path.resolve(&scope).is_none());
+        assert_eq!(scope.take_notes()[0].message, "`$..[?count($..*) > 0]` has to look at more than a million values");
+    }
+
+    #[test]
     fn slow_filters_are_said() {
-        let notes = Path::parse("$.a[?match(@.b, 'x.*')]", Spelling::Strict).unwrap().notes;
-        assert_eq!(notes[0].0, "path_slow");
-        assert!(Path::parse("$.a[?@.b == 1]", Spelling::Strict).unwrap().notes.is_empty());
+        let notes = |text: &str| Path::parse(text, Spelling::Strict).unwrap().notes;
+        assert_eq!(notes("$.a[?match(@.b, $.pattern)]")[0].0, "path_slow");
+        assert_eq!(notes("$.a[?@.c && @.d[?!search(@.b, @.c)]]")[0].0, "path_slow");
+        assert!(notes("$.a[?match(@.b, 'x.*')]").is_empty(), "a pattern that is written there is compiled once");
+        assert!(notes("$.a[?@.b == 1]").is_empty());
     }
 }

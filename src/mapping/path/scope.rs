@@ -1,16 +1,15 @@
 //! What expressions are resolved against: one event, or a part of it; and what was lost on the way.
 
 use std::borrow::Cow;
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 
-use super::tree::Tree;
+use crate::action::Warning;
 use crate::json::Json;
 use crate::mapping::expression::{Expression, Found};
 
 /// One event to resolve against.
 pub struct Scope<'e> {
     event: &'e Json<'e>,
-    tree: OnceCell<Tree<'e>>,
     notes: RefCell<Vec<Note>>,
 }
 
@@ -25,23 +24,25 @@ pub struct Note {
     pub from: Json<'static>,
 }
 
+impl Note {
+    /// The same as a warning about a field.
+    pub fn about(&self, field: &str) -> Warning {
+        Warning::new(field, self.code, &*self.message).changing(&self.from, None)
+    }
+}
+
 /// How many notes of one field are kept: a list may lose something with every item.
 const NOTES_MAX: usize = 20;
 
 impl<'e> Scope<'e> {
     /// An event to resolve against.
     pub fn new(event: &'e Json<'e>) -> Self {
-        Scope { event, tree: OnceCell::new(), notes: RefCell::default() }
+        Scope { event, notes: RefCell::default() }
     }
 
     /// The event.
     pub fn event(&self) -> &'e Json<'e> {
         self.event
-    }
-
-    /// The event as the JSONPath engine walks it.
-    pub(super) fn tree(&self) -> &Tree<'e> {
-        self.tree.get_or_init(|| Tree::of(self.event))
     }
 
     /// Notes that a directive could not use a value.
