@@ -199,3 +199,23 @@ async fn perform<A: Action>(payload: &[u8], client: &A::Client) -> Result {
     })?;
     action.perform(client).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_shows_little_of_a_value_and_is_read_from_old_records() {
+        let long = Json::from("x".repeat(1_000));
+        let warning =
+            Warning::new("name", "field_dropped", "left out").changing(&long, Some(&Json::List(vec![long.clone()])));
+        assert_eq!(warning.from, Some(format!("\"{}…\"", "x".repeat(60))));
+        assert_eq!(warning.to, Some(format!("[\"{}…", "x".repeat(58))));
+        let plain = Warning::new("name", "field_dropped", "left out");
+        let old = r#"{"field":"name","code":"field_dropped","message":"left out"}"#;
+        assert_eq!(serde_json::to_string(&plain).unwrap(), old);
+        assert_eq!(serde_json::from_str::<Warning>(old).unwrap(), plain);
+        let kept = serde_json::to_string(&warning).unwrap();
+        assert_eq!(serde_json::from_str::<Warning>(&kept).unwrap(), warning);
+    }
+}

@@ -1,4 +1,4 @@
-//! Where results differ from Segment's on purpose, and why. Everything else gives what Segment's engine gives.
+//! Where results differ from Segment's on purpose, and why. Everything else is to give what its engine gives.
 
 /// A deliberate difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,22 @@ pub const MAPPING: &[Deviation] = &[
         "liquid_event",
         "`event.properties.x`, as the documentation writes it, is empty",
         "the same as `properties.x`",
+    ),
+    deviation(
+        "liquid_words",
+        "the tags `cycle`, `echo` and `liquid`, and the filter `sample` work",
+        "refused at load: there are no loops, and results must not depend on chance",
+    ),
+    deviation(
+        "liquid_number",
+        "arithmetic with what is no number, or by 0, gives `NaN` or `Infinity`",
+        "nothing, with a warning",
+    ),
+    deviation("liquid_clock", "`\"now\" | date` is the time of delivery", "refused: results must not depend on when"),
+    deviation(
+        "limits",
+        "a template has 1,000 characters, 500 ms and 100 MB",
+        "4,000 characters and 256 KB for each value; there is nothing that could run long",
     ),
     deviation("object_text", "an object in a text is `[object Object]`", "its JSON"),
 ];

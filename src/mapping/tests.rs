@@ -98,6 +98,24 @@ fn what_does_not_fit_is_left_out_and_said() {
 }
 
 #[test]
+fn a_warning_says_what_a_value_was_and_what_it_became() {
+    let file = one(&format!("{NOBODY_ELSE} id: $.n, score: $.s, seats: {{ $number: $.s }}, email: $.e }}\n"));
+    let event = text::parse(br#"{"n":17,"s":"many","e":["a@b.co"]}"#).unwrap();
+    let said = file.mappings.mappings[0].payload(&event).unwrap().warnings;
+    let said: Vec<_> =
+        said.iter().map(|one| (&*one.field, &*one.code, one.from.as_deref(), one.to.as_deref())).collect();
+    assert_eq!(
+        said,
+        [
+            ("id", "value_converted", Some("17"), Some("\"17\"")),
+            ("email", "value_converted", Some("[\"a@b.co\"]"), Some("\"a@b.co\"")),
+            ("score", "field_dropped", Some("\"many\""), None),
+            ("seats", "value_lost", Some("\"many\""), None),
+        ]
+    );
+}
+
+#[test]
 fn without_a_required_field_there_is_no_payload() {
     check(
         "",

@@ -62,7 +62,7 @@ There is no `$now`: results must not depend on when an event is delivered.
 const DIFFERENCES: &str = "
 ## What differs from Segment
 
-Everything else gives what Segment's engine gives.
+Everything else gives what its engine gives, as far as that was recorded; a directive written `@name` or `$name` alike.
 
 ";
 

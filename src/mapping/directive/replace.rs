@@ -90,8 +90,8 @@ impl Directive for Replace {
                 return nothing();
             }
         };
-        let passes = self.passes.iter();
-        let replaced = passes.fold(Some(text.into_owned()), |text, pass| pass.run(&text?, self.is_global));
+        let mut passes = self.passes.iter();
+        let replaced = passes.try_fold(text.into_owned(), |text, pass| pass.run(&text, self.is_global));
         if replaced.is_none() {
             scope.note(VALUE_LOST, "`$replace` would make it longer than 1 MB", &found);
         }

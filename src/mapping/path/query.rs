@@ -9,7 +9,8 @@ use std::cell::Cell;
 
 use jsonpath_rust::parser::model::{JpQuery, Segment as Read, Selector as ReadSelector};
 
-use super::filter::{self, Filter};
+use super::compile;
+use super::filter::Filter;
 use super::lint::Refused;
 use crate::json::Json;
 
@@ -46,7 +47,7 @@ struct Slice {
 impl Query {
     /// Compiles a query; why it may not be used.
     pub fn compile(query: &JpQuery) -> Result<Query, Refused> {
-        compile(&query.segments).map(Query)
+        segments(&query.segments).map(Query)
     }
 
     /// The member that the query begins with, when it names one.
@@ -87,7 +88,7 @@ impl Segment {
 }
 
 /// Compiles segments.
-pub(super) fn compile(segments: &[Read]) -> Result<Vec<Segment>, Refused> {
+pub(super) fn segments(segments: &[Read]) -> Result<Vec<Segment>, Refused> {
     segments.iter().map(segment).collect()
 }
 
@@ -109,7 +110,7 @@ fn selector(selector: &ReadSelector) -> Result<Selector, Refused> {
         ReadSelector::Slice(start, end, step) => {
             Selector::Slice(Slice { start: *start, end: *end, step: step.unwrap_or(1) })
         }
-        ReadSelector::Filter(filter) => Selector::Filter(filter::compile(filter)?),
+        ReadSelector::Filter(filter) => Selector::Filter(compile::filter(filter)?),
     })
 }
 

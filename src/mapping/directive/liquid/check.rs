@@ -44,13 +44,13 @@ pub const FILTERS_REFUSED: [&str; 22] = [
     "reject",
     "reject_exp",
     "reverse",
+    "sample",
     "sort",
     "sort_natural",
     "type",
     "uniq",
     "where",
     "where_exp",
-    "raw",
 ];
 /// How deep blocks and brackets may stand in each other.
 const DEPTH_MAX: usize = 16;

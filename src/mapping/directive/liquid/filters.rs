@@ -37,6 +37,7 @@ pub(super) const ALL: &[Facts] = &[
     filter("base64_encode", 0..=0, texts::base64_encode),
     filter("capitalize", 0..=0, texts::capitalize),
     filter("ceil", 0..=1, numbers::ceil),
+    filter("cgi_escape", 0..=0, texts::url_encode),
     filter("compact", 0..=0, |input, _| {
         Ok(Json::List(list(input).into_iter().filter(|item| !item.is_null()).collect()))
     }),
@@ -68,6 +69,7 @@ pub(super) const ALL: &[Facts] = &[
     filter("pop", 0..=0, |input, _| changed(input, |items| drop(items.pop()))),
     filter("prepend", 1..=1, |input, given| joined(&text(&given[0]), &text(&input))),
     filter("push", 1..=1, |input, given| changed(input, |items| items.push(given[0].clone()))),
+    filter("raw", 0..=0, |input, _| Ok(input)),
     filter("remove", 1..=1, |input, given| texts::replaced(&text(&input), &text(&given[0]), "")),
     filter("remove_first", 1..=1, |input, given| texts::replaced_first(&text(&input), &text(&given[0]), "")),
     filter("remove_last", 1..=1, |input, given| texts::replaced_last(&text(&input), &text(&given[0]), "")),
@@ -93,6 +95,7 @@ pub(super) const ALL: &[Facts] = &[
     filter("truncatewords", 0..=2, texts::truncatewords),
     filter("unshift", 1..=1, |input, given| changed(input, |items| items.insert(0, given[0].clone()))),
     filter("upcase", 0..=0, |input, _| Ok(text(&input).to_uppercase().into())),
+    filter("uri_escape", 0..=0, texts::uri_escape),
     filter("url_decode", 0..=0, texts::url_decode),
     filter("url_encode", 0..=0, texts::url_encode),
     filter("xml_escape", 0..=0, texts::escape),

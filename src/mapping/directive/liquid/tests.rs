@@ -77,6 +77,7 @@ fn filters_over_texts() {
         "&lt;b&gt;&amp;&lt;/b&gt; &lt; &",
     );
     check("{{ 'a b&=' | url_encode }} {{ 'a+b%26=' | url_decode }}", "a+b%26%3D a b&=");
+    check("{{ 'a b&é/' | uri_escape }} {{ 'x' | raw }}", "a%20b&%C3%A9/ x");
     check("{{ 'hi' | base64_encode }} {{ 'aGk=' | base64_decode }} {{ 'Éa b' | slugify }}", "aGk= hi éa-b");
     check("{{ nope | default: 'x' }}{{ properties.z | default: 'x' }}{{ ' x ' | strip }}", "x0x");
     check("{{ properties.obj | json }} {{ properties.products | first | json }}", r#"{"b":1,"a":{"c":"x"}} {"id":1}"#);

@@ -134,6 +134,18 @@ pub(super) fn url_decode(input: Json<'static>, _: Given<'_>) -> Result {
     Ok(decoded.into())
 }
 
+/// Percent signs for what no address may hold; what means something in one stays.
+pub(super) fn uri_escape(input: Json<'static>, _: Given<'_>) -> Result {
+    let escaped = text(&input).bytes().fold(String::new(), |mut made, byte| {
+        match byte.is_ascii_alphanumeric() || b";,/?:@&=+$-_.!~*'()#[]".contains(&byte) {
+            true => made.push(char::from(byte)),
+            false => made.push_str(&format!("%{byte:02X}")),
+        }
+        made
+    });
+    Ok(escaped.into())
+}
+
 pub(super) fn base64_encode(input: Json<'static>, _: Given<'_>) -> Result {
     Ok(STANDARD.encode(text(&input)).into())
 }
