@@ -46,7 +46,7 @@ impl Directive for Flatten {
     fn resolve<'e>(&'e self, scope: &Scope<'e>) -> Found<'e> {
         let mut flat = Vec::new();
         if let Some(found) = self.value.resolve(scope) {
-            self.push(String::new(), found.into_owned(), &mut flat);
+            self.push(String::new(), found.into_owned(), &mut flat, scope)?;
         }
         Some(Cow::Owned(Json::Object(flat.into_iter().collect::<Object<'e>>())))
     }
@@ -58,16 +58,25 @@ impl Directive for Flatten {
 
 impl Flatten {
     /// Depth is bounded by the event's own.
-    fn push<'e>(&self, way: String, json: Json<'e>, flat: &mut Vec<(Cow<'e, str>, Json<'e>)>) {
+    fn push<'e>(
+        &self,
+        way: String,
+        json: Json<'e>,
+        flat: &mut Vec<(Cow<'e, str>, Json<'e>)>,
+        scope: &Scope<'_>,
+    ) -> Option<()> {
         match json {
             Json::Object(object) => {
-                object.into_iter().for_each(|(key, value)| self.push(self.further(&way, &key), value, flat));
+                object.into_iter().try_for_each(|(key, value)| self.push(self.further(&way, &key), value, flat, scope))
             }
-            Json::List(items) if !self.omit_arrays => {
-                let items = items.into_iter().enumerate();
-                items.for_each(|(at, value)| self.push(self.further(&way, &at.to_string()), value, flat));
+            Json::List(items) if !self.omit_arrays => (items.into_iter().enumerate())
+                .try_for_each(|(at, value)| self.push(self.further(&way, &at.to_string()), value, flat, scope)),
+            other => {
+                // A long key comes again with everything below it.
+                scope.work(way.len())?;
+                flat.push((way.into(), other));
+                Some(())
             }
-            other => flat.push((way.into(), other)),
         }
     }
 

@@ -37,3 +37,29 @@ fn the_list_is_in_order_and_every_schema_is_one() {
         assert!(schema.is_object() || schema == true, "{}: {schema}", kind.name);
     }
 }
+
+#[test]
+fn no_event_makes_a_mapping_run_long_or_fill_the_memory() {
+    let long = "k".repeat(50_000);
+    let numbers = (0..10_000).map(|number| number.to_string()).collect::<Vec<_>>().join(",");
+    let event = format!(r#"{{"long":"{long}","deep":{{"{long}":[{numbers}]}},"list":[{numbers}]}}"#);
+    let event = json::parse(event.as_bytes()).unwrap();
+    for mapping in [
+        "{ $flatten: { value: $.deep } }",
+        "{ $map: { over: $.list, with: { long: $.long }, to: $.long } }",
+        "{ $map: { over: $.list, with: { all: $.list }, to: { $map: { over: $.all, to: x } } } }",
+        "{ $map: { over: $.list, with: { all: $.list }, to: \"$.all[?@ == 1]\" } }",
+        "{ $map: { over: $.list, to: { $map: { over: [1, 2, 3], to: \"{{ $ }}\" } } } }",
+    ] {
+        let mut problems = Problems::new("f", mapping);
+        let node = yaml::parse(&mut problems).unwrap();
+        let mut reader = Reader { problems: &mut problems, path: "x".to_owned(), at_event: true };
+        let expression = Expression::parse(&node, &mut reader).unwrap_or_else(|| panic!("{problems}"));
+        let scope = Scope::new(&event);
+        let found = expression.resolve(&scope);
+        let weight = found.map_or(0, |found| found.weight());
+        assert!(weight < 5_000_000, "{mapping}: {weight}");
+        let is_heavy = mapping.contains("long") || mapping.contains("all") || mapping.contains("deep");
+        assert_eq!(scope.take_notes().len(), usize::from(is_heavy), "{mapping}");
+    }
+}

@@ -49,14 +49,14 @@ pub(super) enum Value {
 }
 
 impl Nodes {
-    fn find<'e>(&self, walk: &Walk<'e>, value: &'e Json<'e>) -> Vec<&'e Json<'e>> {
+    fn find<'e>(&self, walk: &Walk<'e, '_>, value: &'e Json<'e>) -> Vec<&'e Json<'e>> {
         walk.segments(&self.segments, if self.is_absolute { walk.root } else { value })
     }
 }
 
 impl Filter {
     /// Whether a value meets it.
-    pub fn holds<'e>(&self, walk: &Walk<'e>, value: &'e Json<'e>) -> bool {
+    pub fn holds<'e>(&self, walk: &Walk<'e, '_>, value: &'e Json<'e>) -> bool {
         match self {
             Filter::Any(parts) => parts.iter().any(|part| part.holds(walk, value)),
             Filter::All(parts) => parts.iter().all(|part| part.holds(walk, value)),
@@ -89,7 +89,7 @@ impl Filter {
 
 impl Value {
     /// What it is for a value that is tried; `None` for nothing.
-    pub fn of<'v, 'e: 'v>(&'v self, walk: &Walk<'e>, value: &'e Json<'e>) -> Option<Cow<'v, Json<'v>>> {
+    pub fn of<'v, 'e: 'v>(&'v self, walk: &Walk<'e, '_>, value: &'e Json<'e>) -> Option<Cow<'v, Json<'v>>> {
         match self {
             Value::Literal(json) => Some(Cow::Borrowed(json)),
             Value::Query(nodes) => match nodes.find(walk, value).as_slice() {

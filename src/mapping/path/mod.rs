@@ -14,7 +14,6 @@ use jsonpath_rust::parser::parse_json_path;
 use self::lint::Refused;
 use self::query::Query;
 use crate::json::Json;
-use crate::mapping::directive::VALUE_LOST;
 use crate::yaml::cut;
 
 mod compile;
@@ -136,14 +135,12 @@ impl Path {
     pub fn resolve<'e>(&self, scope: &Scope<'e>) -> Option<Cow<'e, Json<'e>>> {
         match &self.plan {
             Plan::Steps(steps) => follow(steps, scope.event()).map(Cow::Borrowed),
-            Plan::Query(query) => match query.run(scope.event()) {
-                Some(found) => Some(Cow::Owned(Json::List(found.into_iter().cloned().collect()))),
-                None => {
-                    let message = format!("`{}` has to look at more than a million values", cut(&self.text));
-                    scope.note(VALUE_LOST, message, &Json::Null);
-                    None
-                }
-            },
+            Plan::Query(query) => {
+                let found = query.run(scope.event(), scope.left());
+                let weight = found.iter().map(|found| found.weight()).fold(0, usize::saturating_add);
+                scope.work(weight)?;
+                Some(Cow::Owned(Json::List(found.into_iter().cloned().collect())))
+            }
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) enum Pattern {
 
 impl Pattern {
     /// Whether a text fits.
-    pub fn fits<'e>(&self, text: &str, walk: &Walk<'e>, value: &'e Json<'e>) -> bool {
+    pub fn fits<'e>(&self, text: &str, walk: &Walk<'e, '_>, value: &'e Json<'e>) -> bool {
         match self {
             Pattern::Fixed(pattern) => pattern.as_ref().is_some_and(|pattern| pattern.is_match(text)),
             Pattern::Found { value: of, is_whole } => {

@@ -14,9 +14,6 @@ use super::filter::Filter;
 use super::lint::Refused;
 use crate::json::Json;
 
-/// How many values a query may look at for one event.
-const STEPS_MAX: u32 = 1_000_000;
-
 /// A query that gives any number of values.
 #[derive(Debug)]
 pub(super) struct Query(Vec<Segment>);
@@ -66,11 +63,9 @@ impl Query {
         is_slow(&self.0)
     }
 
-    /// The values it finds; `None` when that took too much work.
-    pub fn run<'e>(&self, event: &'e Json<'e>) -> Option<Vec<&'e Json<'e>>> {
-        let walk = Walk { root: event, left: Cell::new(STEPS_MAX) };
-        let found = walk.segments(&self.0, event);
-        (walk.left.get() > 0).then_some(found)
+    /// The values it finds; not all of them when nothing is left of the work that may be done.
+    pub fn run<'e>(&self, event: &'e Json<'e>, left: &Cell<u32>) -> Vec<&'e Json<'e>> {
+        Walk { root: event, left }.segments(&self.0, event)
     }
 }
 
@@ -115,14 +110,14 @@ fn selector(selector: &ReadSelector) -> Result<Selector, Refused> {
 }
 
 /// One run over an event.
-pub(super) struct Walk<'e> {
+pub(super) struct Walk<'e, 'w> {
     /// What `$` in a filter is.
     pub root: &'e Json<'e>,
     /// How many more values may be looked at; 0 when it is given up.
-    left: Cell<u32>,
+    left: &'w Cell<u32>,
 }
 
-impl<'e> Walk<'e> {
+impl<'e> Walk<'e, '_> {
     /// What segments find, from a value.
     pub fn segments(&self, segments: &[Segment], from: &'e Json<'e>) -> Vec<&'e Json<'e>> {
         let mut found = vec![from];

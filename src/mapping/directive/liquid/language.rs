@@ -9,7 +9,7 @@ use liquid_lib::stdlib;
 
 use super::VALUE_MAX;
 use super::filters::{self, Facts};
-use super::view::{json_of, value_of, weight};
+use super::view::{json_of, value_of};
 use crate::json::Json;
 
 /// The filter that every output ends with: it writes values as templates do.
@@ -87,7 +87,7 @@ impl Filter for Call {
         }
         let failed = |why: String| Error::with_msg(format!("`{}`: {why}", self.facts.name));
         let found: Json<'static> = (self.facts.run)(json_of(input), &arguments).map_err(failed)?;
-        match weight(&found) <= VALUE_MAX {
+        match found.weight() <= VALUE_MAX {
             true => Ok(value_of(&found)),
             false => Err(failed(filters::TOO_LONG.to_owned())),
         }

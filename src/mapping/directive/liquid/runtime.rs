@@ -9,7 +9,7 @@ use liquid_core::runtime::Registers;
 use liquid_core::{Error, Renderable, Result, Runtime};
 
 use super::VALUE_MAX;
-use super::view::{item, json_of, weight};
+use super::view::{item, json_of};
 use crate::json::Json;
 
 /// One rendering.
@@ -117,7 +117,7 @@ impl Runtime for Variables<'_> {
 
     fn set_global(&self, name: KString, value: Value) -> Option<Value> {
         let value = json_of(&value as &dyn ValueView);
-        let is_full = weight(&value) > VALUE_MAX;
+        let is_full = value.weight() > VALUE_MAX;
         self.is_full.set(self.is_full.get() || is_full);
         let value = if is_full { Json::Null } else { value };
         let last = self.all_assigned().last().map_or(&self.assigned, |last| &last.next);

@@ -157,16 +157,6 @@ pub(super) fn text(json: &Json<'_>) -> String {
     text
 }
 
-/// The bytes of text in a value, and a little for each part.
-pub(super) fn weight(json: &Json<'_>) -> usize {
-    match json {
-        Json::Null | Json::Bool(_) | Json::Number(_) => 8,
-        Json::String(text) => text.len(),
-        Json::List(items) => items.iter().map(|item| weight(item) + 8).sum(),
-        Json::Object(members) => members.iter().map(|(key, value)| key.len() + weight(value) + 8).sum(),
-    }
-}
-
 /// A value as the engine holds it.
 pub(super) fn value_of(json: &Json<'_>) -> Value {
     match json {
