@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use tokio::task::JoinHandle;
 
-use crate::destination;
+use crate::destination::{self, Destination};
 use crate::http::admin::{self, Admin};
 use crate::http::ingest::{self, Ingest};
 use crate::http::{self, Doors, Health};
@@ -17,6 +17,13 @@ use crate::metrics::Metrics;
 use crate::router::{Connection, Router};
 use crate::settings::Settings;
 use crate::store::{self, Store};
+
+mod in_force;
+mod reload;
+
+use in_force::InForce;
+pub use in_force::{Fingerprint, Found};
+pub use reload::{Read, Reloader};
 
 /// How often old records are looked for.
 const TRIM_INTERVAL: Duration = Duration::from_secs(60);
@@ -41,20 +48,21 @@ pub struct App {
     pub admin: SocketAddr,
     /// The queue.
     pub store: Arc<dyn Store>,
+    /// Puts changed destination files in force.
+    pub reloader: Reloader,
     router: Router,
     doors: http::Running,
     trimming: JoinHandle<()>,
 }
 
 impl App {
-    /// Builds and starts everything. When this returns, events are accepted and deliveries are on their way.
-    pub async fn start(settings: Settings, mappings: Vec<Mappings>, clock: Clock) -> anyhow::Result<App> {
+    /// Builds and starts everything. When this returns, events are accepted and deliveries are on their way. `found` are
+    /// the destination files to start with, all in order; `read` reads them again.
+    pub async fn start(settings: Settings, found: Vec<Found>, read: Read, clock: Clock) -> anyhow::Result<App> {
         let ingest = listen(settings.ingest.listen, "ingest.listen")?;
         let admin = listen(settings.admin.listen, "admin.listen")?;
         let metrics = Metrics::new();
         metrics.build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        metrics.config_last_reload_successful.set(1);
-        metrics.config_last_reload_success_timestamp_seconds.set(clock().as_second());
         let opening = store::Opening {
             settings: &settings.queue.keep,
             directory: &settings.data_dir,
@@ -66,14 +74,25 @@ impl App {
             .engine
             .open(&opening)
             .with_context(|| format!("cannot open the data directory {}", settings.data_dir.display()))?;
-        let connections = mappings.into_iter().filter(|mappings| mappings.enabled);
-        let connections =
-            connections.map(|mappings| connect(mappings, &metrics, &clock)).collect::<anyhow::Result<_>>()?;
-        let luck = Arc::new(fastrand::f64);
+        let in_force = put_in_force(found, &metrics, &clock)?;
+        let (connections, luck) = (in_force.connections(), Arc::new(fastrand::f64));
         let router = Router::start(store.clone(), connections, &settings.delivery, clock.clone(), luck).await?;
+        let health = Arc::new(Health::default());
+        let surroundings = (metrics.clone(), health.clone(), clock.clone());
+        let reloader = Reloader::new(read, in_force, router.replacer(), surroundings);
         let trimming = tokio::spawn(trim(store.clone(), clock.clone()));
-        let doors = open(&settings, Doors { ingest, admin }, &store, &metrics, &clock, &router)?;
-        Ok(App { ingest: doors.ingest_address, admin: doors.admin_address, store, router, doors, trimming })
+        let again = reloader.clone();
+        let parts = admin::Parts {
+            store: store.clone(),
+            metrics,
+            clock,
+            health,
+            refresh: Arc::new(router.refresher()),
+            reload: Arc::new(move || again.reload()),
+        };
+        let doors = open(&settings, Doors { ingest, admin }, parts)?;
+        let (ingest, admin) = (doors.ingest_address, doors.admin_address);
+        Ok(App { ingest, admin, store, reloader, router, doors, trimming })
     }
 
     /// Resolves when storage or the engine failed for good: the process must end, and start again.
@@ -99,34 +118,43 @@ fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).with_context(|| format!("cannot listen on {address}; {setting} names another address"))
 }
 
-fn open(
-    settings: &Settings,
-    doors: Doors,
-    store: &Arc<dyn Store>,
-    metrics: &Metrics,
-    clock: &Clock,
-    router: &Router,
-) -> anyhow::Result<http::Running> {
-    let health = Arc::new(Health::default());
-    let (store, metrics, clock) = (store.clone(), metrics.clone(), clock.clone());
-    let parts =
-        ingest::Parts { store: store.clone(), metrics: metrics.clone(), clock: clock.clone(), health: health.clone() };
-    let ingest = Ingest::new(settings.ingest.clone(), &settings.sources, parts)
+fn open(settings: &Settings, doors: Doors, parts: admin::Parts) -> anyhow::Result<http::Running> {
+    let (store, metrics, clock) = (parts.store.clone(), parts.metrics.clone(), parts.clock.clone());
+    let ingest = ingest::Parts { store, metrics, clock, health: parts.health.clone() };
+    let ingest = Ingest::new(settings.ingest.clone(), &settings.sources, ingest)
         .map_err(|problems| anyhow!("the settings are wrong: {}", problems.join("; ")))?;
-    let parts = admin::Parts { store, metrics, clock, health, refresh: Arc::new(router.refresher()) };
     let admin = Admin::new(&settings.admin, parts).map_err(anyhow::Error::msg)?;
     Ok(http::start(&settings.ingest, doors, ingest, admin)?)
 }
 
-fn connect(mappings: Mappings, metrics: &Metrics, clock: &Clock) -> anyhow::Result<Connection> {
+/// What the service starts with: there is nothing in force that could stay, so a file that is refused ends the start.
+fn put_in_force(found: Vec<Found>, metrics: &Metrics, clock: &Clock) -> anyhow::Result<InForce> {
+    let mut in_force = InForce::default();
+    let change = in_force.take(found, &|mappings, built| connect(mappings, built, metrics, clock));
+    match change.report.problems.first() {
+        Some(first) => bail!("{}: {}", first.file, first.problem.message),
+        None => Ok(in_force),
+    }
+}
+
+/// The connection of a destination file, around a destination that was `built` before, or a new one.
+fn connect(
+    mappings: Mappings,
+    built: Option<Arc<dyn Destination>>,
+    metrics: &Metrics,
+    clock: &Clock,
+) -> Result<Connection, String> {
     let name: Arc<str> = mappings.name.as_str().into();
-    let Some(kind) = destination::kind(&mappings.kind) else {
-        bail!("{name}: there is no destination `{}`", mappings.kind);
+    let kind = destination::kind(&mappings.kind);
+    let kind = kind.ok_or_else(|| format!("{name}: there is no destination `{}`", mappings.kind))?;
+    let destination = match built {
+        Some(built) => built,
+        None => {
+            let context = destination::Context { name: name.clone(), metrics: metrics.clone(), clock: clock.clone() };
+            (kind.build)(&mappings.settings, context)?.into()
+        }
     };
-    let context = destination::Context { name: name.clone(), metrics: metrics.clone(), clock: clock.clone() };
-    let built = (kind.build)(&mappings.settings, context).map_err(anyhow::Error::msg);
-    let built = built.with_context(|| format!("destination {name}"))?;
-    Ok(Connection { name, mappings, destination: built, integrations: kind.integrations, metrics: metrics.clone() })
+    Ok(Connection { name, mappings, destination, integrations: kind.integrations, metrics: metrics.clone() })
 }
 
 async fn trim(store: Arc<dyn Store>, clock: Clock) {

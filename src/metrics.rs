@@ -100,7 +100,7 @@ metrics! {
     dead_letters: IntGauge;
     /// Requests left in the destination's present rate-limit window, as it last said.
     rate_limit_remaining: IntGaugeVec["destination"];
-    /// 1 while nothing is sent to the destination: `unauthorized` or `throttled`.
+    /// 1 while nothing is sent to the destination: `unauthorized`, `throttled` or `off`.
     destination_paused: IntGaugeVec["destination", "reason"];
     /// Metadata keys that were cut because a destination takes only so many.
     metadata_keys_trimmed_total: IntCounterVec["destination"];
@@ -116,9 +116,9 @@ metrics! {
     store_bytes: IntGauge;
     /// Records put aside because their checksum did not hold.
     store_quarantined: IntGauge;
-    /// 1 when the destination files were last read without fault. They are read at the start.
+    /// 1 when every destination file is in force as it was last read, 0 when one is refused.
     config_last_reload_successful: IntGauge;
-    /// When the mappings were last read without fault, in Unix seconds.
+    /// When the destination files were last read and none was refused, in Unix seconds.
     config_last_reload_success_timestamp_seconds: IntGauge;
     /// 1, with the version.
     build_info: IntGaugeVec["version"];

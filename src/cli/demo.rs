@@ -11,14 +11,14 @@ use clap::Args;
 use url::Url;
 
 use super::{Stop, Verdict, print, runtime};
-use crate::app::{self, App};
+use crate::app::{self, App, Found, Read};
 use crate::delivery::{Id, Position, Status};
 use crate::destination;
 use crate::destination::http::{self, Method, Network, Request, Transport};
 use crate::event::Event;
 use crate::instant::Timestamp;
 use crate::json::Json;
-use crate::mapping::{self, Mappings};
+use crate::mapping;
 use crate::sample::Sample;
 use crate::sandbox::{self, Sandbox};
 use crate::settings::{self, Settings};
@@ -69,7 +69,9 @@ impl Demo {
         let sandbox_settings = sandbox::Settings { rate_limit_per_10s: 1_000_000, ..sandbox::Settings::default() };
         let intercom = Sandbox::start(sandbox_settings, listen_near(self.sandbox_listen)?, move || sandbox_clock())?;
         let settings = settings(folder, free_near(self.listen)?, free_near(self.admin_listen)?)?;
-        let app = App::start(settings, vec![mappings(intercom.url())?], clock.clone()).await?;
+        let text = MAPPINGS.replace("region: us", &format!("base_url: {}", intercom.url()));
+        let read: Read = Arc::new(move || Ok(vec![mappings(&text)]));
+        let app = App::start(settings, read().unwrap_or_default(), read, clock.clone()).await?;
         introduce(&app, intercom.url());
         let following = tokio::spawn(follow(app.store.clone()));
         let sending = self.traffic.map(|rate| tokio::spawn(send(app.ingest, rate, clock())));
@@ -124,16 +126,12 @@ fn settings(folder: &Folder, ingest: SocketAddr, admin: SocketAddr) -> anyhow::R
     })
 }
 
-/// The shipped mappings, pointed at the stand-in.
-fn mappings(intercom: &str) -> anyhow::Result<Mappings> {
-    let text = MAPPINGS.replace("region: us", &format!("base_url: {intercom}"));
+/// The shipped mappings, which are the same whenever they are read.
+fn mappings(text: &str) -> Found {
     let environment = |name: &str| (name == "INTERCOM_ACCESS_TOKEN").then(|| "demo".to_owned());
     let lookup = Lookup { environment: &environment, file: &|path| Err(format!("the demo reads no file {path}")) };
-    let compiled = destination::compile(&text, "intercom.yaml", None, lookup);
-    let compiled = compiled.map_err(|problems| {
-        anyhow::anyhow!("{:?}", problems.iter().map(|problem| &problem.message).collect::<Vec<_>>())
-    })?;
-    Ok(compiled.mappings)
+    let compiled = destination::compile(text, "intercom.yaml", None, lookup);
+    Found { file: "intercom.yaml".to_owned(), fingerprint: [0; 32], compiled }
 }
 
 fn introduce(app: &App, intercom: &str) {

@@ -8,10 +8,12 @@ mod check;
 mod demo;
 mod explain;
 mod files;
+mod reading;
 mod report;
 mod sandbox;
 mod schema;
 mod serve;
+mod watch;
 
 /// A self-hosted event router: Segment-spec calls in, Intercom actions out, nothing lost.
 #[derive(Debug, Parser)]

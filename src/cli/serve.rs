@@ -1,20 +1,24 @@
 //! `interline serve`: the router.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
 
+use super::reading::Reading;
+use super::watch::watch;
 use super::{Format, Stop, Verdict, files, report, runtime};
-use crate::app::{self, App};
-use crate::mapping::Mappings;
+use crate::app::{self, App, Found};
 use crate::settings::Settings;
 use crate::telemetry;
 use crate::yaml::Problems;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  INTERCOM_ACCESS_TOKEN=… interline serve --config interline.yaml\n\n\
-    Every setting can also be given as INTERLINE_…: INTERLINE_INGEST__LISTEN=0.0.0.0:9000 sets ingest.listen.")]
+    Every setting can also be given as INTERLINE_…: INTERLINE_INGEST__LISTEN=0.0.0.0:9000 sets ingest.listen.\n\n\
+    Destination files are read again when they change, on SIGHUP, and on POST /api/reload of the admin API.")]
 pub(super) struct Serve {
     /// The settings file.
     #[arg(long, env = "INTERLINE_CONFIG")]
@@ -28,8 +32,9 @@ impl Serve {
             Err(problems) => return refuse(&[problems]),
         };
         telemetry::start(&settings.log)?;
-        let mappings = match load(&settings)? {
-            Ok(mappings) => mappings,
+        let reading = Arc::new(Reading::new(&settings.mappings_dir, settings.sources.keys().cloned().collect()));
+        let found = match load(&reading) {
+            Ok(found) => found,
             Err(problems) => return refuse(&problems),
         };
         if settings.sources.is_empty() {
@@ -37,7 +42,7 @@ impl Serve {
                 "no source may send anything: name one under `sources`, e.g. sources: {{ website: {{ write_key: … }} }}"
             );
         }
-        runtime()?.block_on(serve(settings, mappings))
+        runtime()?.block_on(serve(settings, found, reading))
     }
 }
 
@@ -46,38 +51,44 @@ fn refuse(problems: &[Problems]) -> anyhow::Result<Verdict> {
     bail!("not started, because of {} errors", report::count(problems).0)
 }
 
-/// Compiles every destination file, or gives the problems of all of them.
-fn load(settings: &Settings) -> anyhow::Result<Result<Vec<Mappings>, Vec<Problems>>> {
-    let sources: Vec<String> = settings.sources.keys().cloned().collect();
-    let (mut mappings, mut refused) = (Vec::new(), Vec::new());
-    for path in files::in_folder(&settings.mappings_dir)? {
-        match files::compile(&path, Some(&sources), files::Unset::Refused)? {
+/// Reads every destination file, or gives the problems of all of them.
+fn load(reading: &Reading) -> Result<Vec<Found>, Vec<Problems>> {
+    let found = reading.read().map_err(|problems| vec![problems])?;
+    let (mut fine, mut refused) = (Vec::new(), Vec::new());
+    for found in found {
+        match found.compiled {
             Ok(compiled) => {
                 for warning in compiled.problems.iter() {
-                    tracing::warn!(file = %path.display(), line = warning.place.line, code = warning.code, "{}", warning.message);
+                    tracing::warn!(file = %found.file, line = warning.place.line, code = warning.code, "{}", warning.message);
                 }
-                mappings.push(compiled.mappings);
+                fine.push(Found { compiled: Ok(compiled), ..found });
             }
             Err(problems) => refused.push(problems),
         }
     }
-    if mappings.is_empty() && refused.is_empty() {
-        bail!(
-            "there is no destination file (*.yaml) in {}, so events would go nowhere; mappings/intercom.yaml is one to start from",
-            settings.mappings_dir.display()
-        );
-    }
-    Ok(if refused.is_empty() { Ok(mappings) } else { Err(refused) })
+    if refused.is_empty() { Ok(fine) } else { Err(refused) }
 }
 
-async fn serve(settings: Settings, mappings: Vec<Mappings>) -> anyhow::Result<Verdict> {
+async fn serve(settings: Settings, found: Vec<Found>, reading: Arc<Reading>) -> anyhow::Result<Verdict> {
     let mut stop = Stop::listen()?;
-    let app = App::start(settings, mappings, app::clock()).await.context("cannot start")?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let again = reading.clone();
+    let app =
+        App::start(settings, found, Arc::new(move || again.read()), app::clock()).await.context("cannot start")?;
     tracing::info!(ingest = %app.ingest, admin = %app.admin, version = env!("CARGO_PKG_VERSION"), "Ready");
-    tokio::select! {
-        () = stop.asked() => {}
-        reason = app.failed() => bail!("{reason}; the service ends so that it starts again from what is on disk"),
+    let watching = tokio::spawn(watch(reading, app.reloader.clone()));
+    loop {
+        tokio::select! {
+            () = stop.asked() => break,
+            Some(()) = hangup.recv() => {
+                tracing::info!("SIGHUP: reading the destination files");
+                // It runs by itself, so that a signal to stop need not wait for it.
+                drop(app.reloader.reload());
+            }
+            reason = app.failed() => bail!("{reason}; the service ends so that it starts again from what is on disk"),
+        }
     }
+    watching.abort();
     tracing::info!("Stopping: finishing what is under way");
     tokio::select! {
         () = app.stop() => {}

@@ -1,4 +1,5 @@
-//! Whether this service can take events: what the last accept came to, and whether it is on its way out.
+//! Whether this service can take events: what the last accept came to, and whether it is on its way out; and whether its
+//! destination files are in force.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +17,7 @@ pub struct Health {
     draining: AtomicBool,
     is_failing: AtomicBool,
     failure: Mutex<Option<Failure>>,
+    refusal: Mutex<Option<String>>,
 }
 
 #[derive(Debug, Clone)]
@@ -52,6 +54,16 @@ impl Health {
     pub fn trouble(&self, now: Timestamp) -> Option<String> {
         let failure = self.failure.lock().expect("no code panics with this lock").clone()?;
         (now.duration_since(failure.at) < DOUBT).then_some(failure.error)
+    }
+
+    /// Which destination files are refused, or `None`. That is no reason to take no events: what was in force before is.
+    pub fn refuses(&self, files: Option<String>) {
+        *self.refusal.lock().expect("no code panics with this lock") = files;
+    }
+
+    /// Which destination files are refused.
+    pub fn refusal(&self) -> Option<String> {
+        self.refusal.lock().expect("no code panics with this lock").clone()
     }
 }
 

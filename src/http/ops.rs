@@ -35,7 +35,12 @@ async fn ready(admin: web::Data<Admin>) -> HttpResponse {
     let ready = !draining && trouble.is_none();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let store = trouble.unwrap_or_else(|| "ok".to_owned());
-    HttpResponse::build(status).json(json!({ "ready": ready, "draining": draining, "store": store }))
+    HttpResponse::build(status).json(json!({
+        "ready": ready,
+        "draining": draining,
+        "store": store,
+        "mappings": admin.health.refusal().unwrap_or_else(|| "ok".to_owned()),
+    }))
 }
 
 /// What the last calls met, else what the store says to an empty accept.

@@ -22,6 +22,16 @@ use crate::store::{Open, Owed, Store};
 /// Payloads that wait for their turn are held in memory up to this many bytes; beyond, they are read when needed.
 const HELD_MAX: usize = 32 * 1024 * 1024;
 
+/// What a conductor is told.
+pub(super) enum Message {
+    /// These join their lines.
+    Join(Vec<Joining>),
+    /// Attempts are made on this connection from now on.
+    Use(Arc<Connection>),
+    /// No attempt is begun until there is a connection again.
+    Off,
+}
+
 /// A delivery on its way into its line.
 pub(super) struct Joining {
     id: Id,
@@ -88,8 +98,8 @@ enum Alarm {
     Turn(Position),
     /// A parked delivery may be attempted.
     Parked(Id),
-    /// The credentials are looked at.
-    Probe,
+    /// The credentials of this generation are looked at.
+    Probe(Generation),
     /// The quiet is over.
     Quiet,
 }
@@ -100,8 +110,13 @@ enum Done {
     Probe { works: bool },
 }
 
+/// Counts how often the destination behind a connection was built anew: what an older one says of its credentials and
+/// its allowance is not about the present one.
+type Generation = u64;
+
 pub(super) struct Conductor {
     connection: Arc<Connection>,
+    generation: Generation,
     store: Arc<dyn Store>,
     surroundings: Surroundings,
     probe_interval: Duration,
@@ -118,7 +133,7 @@ pub(super) struct Conductor {
     held_back: Vec<Position>,
     pace: Pace,
     alarms: BinaryHeap<Reverse<(Timestamp, Alarm)>>,
-    running: JoinSet<Done>,
+    running: JoinSet<(Generation, Done)>,
     held: usize,
     open: i64,
     /// Events that keep their turn and wait for their time.
@@ -136,6 +151,7 @@ impl Conductor {
     ) -> Conductor {
         Conductor {
             connection,
+            generation: 0,
             store,
             surroundings,
             probe_interval: Duration::from_secs_f64(settings.probe_interval_secs.clamp(0.001, 86_400.0)),
@@ -158,7 +174,7 @@ impl Conductor {
     }
 
     /// Conducts until it is stopped; then waits for what is under way.
-    pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Vec<Joining>>, mut stopped: watch::Receiver<bool>) {
+    pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Message>, mut stopped: watch::Receiver<bool>) {
         loop {
             self.start_what_may_start();
             self.show();
@@ -167,7 +183,7 @@ impl Conductor {
                 biased;
                 _ = stopped.wait_for(|stopped| *stopped) => break,
                 Some(done) = self.running.join_next() => self.finish(done.expect("a task of the conductor does not panic")),
-                Some(joining) = inbox.recv() => joining.into_iter().for_each(|one| self.join(one)),
+                Some(message) = inbox.recv() => self.hear(message),
                 () = tokio::time::sleep(pause) => self.ring(),
             }
         }
@@ -176,6 +192,41 @@ impl Conductor {
 
     fn now(&self) -> Timestamp {
         (self.surroundings.clock)()
+    }
+
+    fn hear(&mut self, message: Message) {
+        match message {
+            Message::Join(joining) => joining.into_iter().for_each(|one| self.join(one)),
+            Message::Use(connection) => self.use_now(connection),
+            Message::Off => {
+                self.pace.switch(false);
+                tracing::info!(destination.name = %self.connection.name, deliveries = self.open,
+                    "The destination is off; what it is owed is kept until it is on again");
+            }
+        }
+    }
+
+    /// Later attempts are made on this connection; those under way finish where they began.
+    fn use_now(&mut self, connection: Arc<Connection>) {
+        let is_rebuilt = !Arc::ptr_eq(&self.connection.destination, &connection.destination);
+        self.connection = connection;
+        self.pace.switch(true);
+        if is_rebuilt {
+            self.generation += 1;
+            self.pace.forget_throttle();
+        }
+        // Whoever changed the settings of a connection that stands still wants to know now whether they work.
+        if is_rebuilt && self.pace.is_unauthorized() {
+            self.probe();
+        }
+        self.wait_out_quiet();
+    }
+
+    fn wait_out_quiet(&mut self) {
+        let now = self.now();
+        if let Hold::Throttled(until) = self.pace.hold(now) {
+            self.set_alarm(until, Alarm::Quiet);
+        }
     }
 
     fn until_next_alarm(&self) -> Duration {
@@ -302,20 +353,30 @@ impl Conductor {
         let (connection, store) = (self.connection.clone(), self.store.clone());
         let (surroundings, outside) = (self.surroundings.clone(), self.parked.contains_key(&id));
         self.parked_under_way += usize::from(outside);
-        self.running
-            .spawn(async move { Done::Attempt(bring(&connection, &*store, &surroundings, (id, owed), outside).await) });
+        let generation = self.generation;
+        self.running.spawn(async move {
+            let finished = bring(&connection, &*store, &surroundings, (id, owed), outside).await;
+            (generation, Done::Attempt(finished))
+        });
     }
 
-    fn finish(&mut self, done: Done) {
+    fn finish(&mut self, (generation, done): (Generation, Done)) {
+        let is_current = generation == self.generation;
         match done {
+            Done::Probe { .. } if !is_current => {}
             Done::Probe { works: true } => self.resume(),
-            Done::Probe { works: false } => self.set_alarm(self.now() + self.probe_interval, Alarm::Probe),
+            Done::Probe { works: false } => self.set_alarm(self.now() + self.probe_interval, Alarm::Probe(generation)),
             Done::Attempt(Finished { id, next, delivered, trouble, exhausted_until, held }) => {
                 self.tell_of_trouble(trouble, delivered);
                 self.pace.end();
                 self.held -= held;
-                if let Some(until) = exhausted_until {
+                if let Some(until) = exhausted_until.filter(|_| is_current) {
                     self.quiet(until);
+                }
+                match next {
+                    Next::Quiet(until) if is_current => self.quiet(until),
+                    Next::Unauthorized if is_current => self.unauthorized(),
+                    _ => {}
                 }
                 match self.parked.contains_key(&id) {
                     true => self.finish_parked(id, next, delivered),
@@ -339,14 +400,7 @@ impl Conductor {
                 self.park(id, &source, Parked { keys, accepted_at, until: Some(until), resting: false });
             }
             Next::Again(until) => self.rest(position, until),
-            Next::Quiet(until) => {
-                self.quiet(until);
-                self.lanes.again(position);
-            }
-            Next::Unauthorized => {
-                self.unauthorized();
-                self.lanes.again(position);
-            }
+            Next::Quiet(_) | Next::Unauthorized => self.lanes.again(position),
         }
     }
 
@@ -383,14 +437,7 @@ impl Conductor {
                 self.parked.get_mut(&id).expect("it is parked").until = Some(until);
                 self.outside.again(id);
             }
-            Next::Quiet(until) => {
-                self.quiet(until);
-                self.outside.again(id);
-            }
-            Next::Unauthorized => {
-                self.unauthorized();
-                self.outside.again(id);
-            }
+            Next::Quiet(_) | Next::Unauthorized => self.outside.again(id),
         }
     }
 
@@ -428,21 +475,19 @@ impl Conductor {
 
     fn quiet(&mut self, until: Timestamp) {
         let now = self.now();
-        if self.pace.hold(now) == Hold::Free || self.pace.hold(now) == Hold::Full {
+        if matches!(self.pace.hold(now), Hold::Free | Hold::Full) {
             tracing::debug!(destination.name = %self.connection.name, %until, "The destination's allowance is used up");
         }
         self.pace.throttle(until, now);
-        if let Hold::Throttled(until) = self.pace.hold(now) {
-            self.set_alarm(until, Alarm::Quiet);
-        }
+        self.wait_out_quiet();
     }
 
     fn unauthorized(&mut self) {
-        if self.pace.hold(self.now()) == Hold::Unauthorized {
+        if self.pace.is_unauthorized() {
             return;
         }
         self.pace.refuse();
-        self.set_alarm(self.now() + self.probe_interval, Alarm::Probe);
+        self.set_alarm(self.now() + self.probe_interval, Alarm::Probe(self.generation));
         tracing::error!(
             destination.name = %self.connection.name,
             "The destination refuses the credentials; nothing is lost, deliveries wait until they work"
@@ -451,10 +496,7 @@ impl Conductor {
 
     fn resume(&mut self) {
         self.pace.authorize();
-        let now = self.now();
-        if let Hold::Throttled(until) = self.pace.hold(now) {
-            self.set_alarm(until, Alarm::Quiet);
-        }
+        self.wait_out_quiet();
         tracing::info!(destination.name = %self.connection.name, "The credentials work again");
     }
 
@@ -472,14 +514,22 @@ impl Conductor {
                 }
                 Alarm::Parked(id) => self.wake_one(id),
                 Alarm::Quiet => {}
-                Alarm::Probe => self.probe(),
+                Alarm::Probe(generation) if generation == self.generation => self.probe(),
+                Alarm::Probe(_) => {}
             }
         }
     }
 
     fn probe(&mut self) {
-        let connection = self.connection.clone();
-        self.running.spawn(async move { Done::Probe { works: connection.destination.probe().await.is_ok() } });
+        if self.pace.hold(self.now()) == Hold::Off {
+            self.set_alarm(self.now() + self.probe_interval, Alarm::Probe(self.generation));
+            return;
+        }
+        let (connection, generation) = (self.connection.clone(), self.generation);
+        self.running.spawn(async move {
+            let works = connection.destination.probe().await.is_ok();
+            (generation, Done::Probe { works })
+        });
     }
 
     /// Brings the gauges up to date.
@@ -495,6 +545,7 @@ impl Conductor {
             |reason: &str, on: bool| metrics.destination_paused.with_label_values(&[name, reason]).set(on.into());
         paused("unauthorized", hold == Hold::Unauthorized);
         paused("throttled", matches!(hold, Hold::Throttled(_)));
+        paused("off", hold == Hold::Off);
         let turn = self.turns.first_key_value().map(|(_, turn)| turn.accepted_at);
         let parked = self.parked.first_key_value().map(|(_, parked)| parked.accepted_at);
         let oldest = turn.into_iter().chain(parked).min();

@@ -11,6 +11,7 @@ pub struct Pace {
     at_once: usize,
     throttled_until: Option<Timestamp>,
     unauthorized: bool,
+    off: bool,
 }
 
 /// What keeps a connection from sending.
@@ -24,16 +25,21 @@ pub enum Hold {
     Throttled(Timestamp),
     /// The destination refuses the credentials.
     Unauthorized,
+    /// The destination is switched off, or its file is gone.
+    Off,
 }
 
 impl Pace {
     /// A connection on which `at_once_max` attempts may be under way at once; at least one.
     pub fn new(at_once_max: usize) -> Pace {
-        Pace { at_once_max: at_once_max.max(1), at_once: 0, throttled_until: None, unauthorized: false }
+        Pace { at_once_max: at_once_max.max(1), at_once: 0, throttled_until: None, unauthorized: false, off: false }
     }
 
     /// What keeps the connection from sending at `now`.
     pub fn hold(&mut self, now: Timestamp) -> Hold {
+        if self.off {
+            return Hold::Off;
+        }
         if self.unauthorized {
             return Hold::Unauthorized;
         }
@@ -69,6 +75,21 @@ impl Pace {
     /// The credentials work again.
     pub fn authorize(&mut self) {
         self.unauthorized = false;
+    }
+
+    /// Whether the destination refused the credentials, and has not taken them since.
+    pub fn is_unauthorized(&self) -> bool {
+        self.unauthorized
+    }
+
+    /// The destination is another one than the one that asked for quiet.
+    pub fn forget_throttle(&mut self) {
+        self.throttled_until = None;
+    }
+
+    /// Switches the connection on or off.
+    pub fn switch(&mut self, on: bool) {
+        self.off = !on;
     }
 
     /// Longest quiet that one reply can ask for: a wrong clock at the other end must not stop us for a day.
@@ -111,6 +132,27 @@ mod tests {
         pace.refuse();
         assert_eq!(pace.hold(at(1_000_000)), Hold::Unauthorized);
         pace.authorize();
+        assert_eq!(pace.hold(at(0)), Hold::Free);
+    }
+
+    #[test]
+    fn what_is_off_stays_off_whatever_else_changes() {
+        let mut pace = Pace::new(1);
+        pace.refuse();
+        pace.throttle(at(20), at(0));
+        pace.switch(false);
+        pace.authorize();
+        assert_eq!(pace.hold(at(100)), Hold::Off);
+        pace.switch(true);
+        assert_eq!(pace.hold(at(10)), Hold::Throttled(at(20)));
+        assert_eq!(pace.hold(at(20)), Hold::Free);
+    }
+
+    #[test]
+    fn another_destination_has_not_asked_for_quiet() {
+        let mut pace = Pace::new(1);
+        pace.throttle(at(20), at(0));
+        pace.forget_throttle();
         assert_eq!(pace.hold(at(0)), Hold::Free);
     }
 }

@@ -27,6 +27,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("prometheus", &["metrics.rs", "http/ops.rs"]),
     ("anyhow", &["main.rs", "app.rs", "cli/"]),
     ("clap", &["main.rs", "cli/"]),
+    ("notify", &["cli/watch.rs"]),
 ];
 
 /// Files on a shelf that are not kinds but parts of the contract.

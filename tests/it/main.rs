@@ -9,6 +9,7 @@ mod generated;
 mod house;
 mod ingest;
 mod mappings;
+mod reload;
 mod sandbox;
 mod stores;
 mod support;

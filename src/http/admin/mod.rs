@@ -1,17 +1,18 @@
-//! The private door: what happened to events, as JSON, and the health of the service.
+//! The private door: what happened to events, as JSON, the health of the service, and what an operator may tell it.
 //!
 //! # Why
 //! Off loopback a token is required. On loopback without a token only requests *for* a loopback name are answered:
 //! else any page in the operator's browser could read this API by pointing a name of its own at 127.0.0.1.
 
 mod deliveries;
+mod reload;
 
 use std::future::{Ready, ready};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{AUTHORIZATION, HOST};
+use actix_web::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use actix_web::{Error, FromRequest, HttpRequest, HttpResponse, ResponseError, web};
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
@@ -26,6 +27,8 @@ use super::problem::{self, Code, Problem};
 use super::{Clock, is_loopback, ops};
 use crate::metrics::Metrics;
 use crate::store::Store;
+
+pub use reload::{FileProblem, Reload, Report};
 
 /// How the admin API listens.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -57,6 +60,8 @@ pub struct Parts {
     pub health: Arc<Health>,
     /// Brings the gauges that depend on the time up to date, before they are read.
     pub refresh: Arc<dyn Fn() + Send + Sync>,
+    /// Reads the destination files again.
+    pub reload: Reload,
 }
 
 /// The admin API of one running service.
@@ -66,6 +71,7 @@ pub struct Admin {
     pub(super) clock: Clock,
     pub(super) health: Arc<Health>,
     pub(super) refresh: Arc<dyn Fn() + Send + Sync>,
+    reload: Reload,
     token: Option<[u8; 32]>,
 }
 
@@ -83,9 +89,9 @@ impl Admin {
             return Err(why);
         }
         let token = settings.token.as_ref().map(ExposeSecret::expose_secret).filter(|token| !token.is_empty());
-        let Parts { store, metrics, clock, health, refresh } = parts;
+        let Parts { store, metrics, clock, health, refresh, reload } = parts;
         let token = token.map(|token| Sha256::digest(token.as_bytes()).into());
-        Ok(Admin { store, metrics, clock, health, refresh, token })
+        Ok(Admin { store, metrics, clock, health, refresh, reload, token })
     }
 }
 
@@ -96,15 +102,21 @@ pub fn configure(routes: &mut web::ServiceConfig) {
         .route("/api/deliveries", web::get().to(deliveries::list))
         .route("/api/deliveries/{id}", web::get().to(deliveries::show))
         .route("/api/stats", web::get().to(stats))
+        .route("/api/reload", web::post().to(reload::reload))
         .default_service(web::to(unknown));
 }
 
-const ROUTES: [&str; 6] = ["/healthz", "/readyz", "/metrics", "/api/deliveries", "/api/deliveries/{id}", "/api/stats"];
+const ROUTES: [&str; 7] =
+    ["/healthz", "/readyz", "/metrics", "/api/deliveries", "/api/deliveries/{id}", "/api/stats", RELOAD];
+const RELOAD: &str = "/api/reload";
 
 async fn unknown(request: HttpRequest) -> HttpResponse {
     let path = request.match_info().as_str();
     match ROUTES.contains(&path) || path.starts_with("/api/deliveries/") {
-        true => problem::method_not_allowed(request.method(), path, "GET").error_response(),
+        true => {
+            let allow = if path == RELOAD { "POST" } else { "GET" };
+            problem::method_not_allowed(request.method(), path, allow).error_response()
+        }
         false => problem::not_found(path, ROUTES.into_iter()).error_response(),
     }
 }
@@ -124,6 +136,7 @@ async fn stats(admin: web::Data<Admin>, caller: Caller) -> Result<HttpResponse, 
 pub struct Caller {
     token: Option<String>,
     host: String,
+    origin: Option<String>,
 }
 
 impl Caller {
@@ -137,6 +150,17 @@ impl Caller {
             }
             (Some(right), Some(token)) if bool::from(right.ct_eq(&Sha256::digest(token.as_bytes()))) => Ok(()),
             (Some(_), _) => Err(Problem::new(Code::Unauthorized, "send the admin token as `Authorization: Bearer`")),
+        }
+    }
+
+    /// Refuses who may not change anything: also any page of another site in the operator's browser, which can send a
+    /// request here although it cannot read the answer.
+    pub fn check_write(&self, admin: &Admin) -> Result<(), Problem> {
+        self.check(admin)?;
+        let own = |origin: &str| origin.split_once("://").is_some_and(|(_, host)| host == self.host);
+        match self.origin.as_deref().is_none_or(own) {
+            true => Ok(()),
+            false => Err(Problem::new(Code::HostForbidden, "pages of another site may not change anything here")),
         }
     }
 }
@@ -154,6 +178,7 @@ impl FromRequest for Caller {
         ready(Ok(Caller {
             token: header(AUTHORIZATION).and_then(bearer),
             host: header(HOST).unwrap_or_default().to_owned(),
+            origin: header(ORIGIN).map(str::to_owned),
         }))
     }
 }

@@ -1,7 +1,7 @@
 //! The private door: health, metrics, deliveries, and who may ask.
 
 use interline::delivery::{Attempt, Delivery, Id, Position, Progress, Status};
-use interline::http::admin::{Admin, Parts, Settings};
+use interline::http::admin::{Admin, FileProblem, Parts, Report, Settings};
 use interline::instant;
 use interline::store::Owed;
 use serde_json::value::RawValue;
@@ -106,6 +106,41 @@ fn deliveries_are_listed_and_told_whole() {
 }
 
 #[test]
+fn a_reload_is_reported_and_a_refused_file_is_a_failure() {
+    let service = Service::start();
+    service.store.inner().report.changed = vec!["intercom".to_owned()];
+    let reply = service.tell_admin("/api/reload", &[]);
+    assert_eq!((reply.status, &reply.json()["changed"][0]), (200, &"intercom".into()));
+    let mut problems = interline::yaml::Problems::new("mappings/a.yaml", "a: 1");
+    let place = problems.place(3..4);
+    problems.error("unknown_key", &place, "a", "unknown key `a`").help("did you mean `b`?");
+    let problem = problems.iter().next().unwrap().clone();
+    service.store.inner().report = Report {
+        refused: vec!["mappings/a.yaml".to_owned()],
+        problems: vec![FileProblem { file: "mappings/a.yaml".to_owned(), problem }],
+        ..Report::default()
+    };
+    let reply = service.tell_admin("/api/reload", &[]);
+    assert_eq!(reply.status, 422);
+    let expected = serde_json::json!({ "added": [], "changed": [], "removed": [], "unchanged": [],
+        "refused": ["mappings/a.yaml"],
+        "problems": [{ "file": "mappings/a.yaml", "severity": "error", "code": "unknown_key", "path": "a",
+            "message": "unknown key `a`", "help": "did you mean `b`?", "line": 1, "column": 4, "span": { "start": 3, "end": 4 } }] });
+    assert_eq!(reply.json(), expected);
+    let refused = super::service::exchange(service.admin, "GET", "/api/reload", &[], b"");
+    assert_eq!(refused.header("allow"), Some("POST"));
+}
+
+#[test]
+fn a_page_of_another_site_may_not_change_anything() {
+    let service = Service::start();
+    let own = format!("http://{}", service.admin);
+    for (origin, status) in [(own.as_str(), 200), ("https://example.com", 403), ("null", 403)] {
+        assert_eq!(service.tell_admin("/api/reload", &[("Origin", origin)]).status, status, "{origin}");
+    }
+}
+
+#[test]
 fn a_token_is_asked_for_where_there_is_one() {
     let service = Service::with(|settings| settings.admin.token = Some("open-sesame".into()));
     for path in ["/api/deliveries", "/api/deliveries/1.0", "/api/stats", "/metrics"] {
@@ -115,6 +150,8 @@ fn a_token_is_asked_for_where_there_is_one() {
         }
         assert_ne!(service.ask_admin(path, &[TOKEN]).status, 401, "{path}");
     }
+    service.tell_admin("/api/reload", &[]).is_refused(401, "unauthorized");
+    assert_eq!(service.tell_admin("/api/reload", &[TOKEN]).status, 200);
     assert_eq!(service.ask_admin("/healthz", &[]).status, 200);
     assert_eq!(service.ask_admin("/readyz", &[]).status, 200);
 }
@@ -134,6 +171,7 @@ fn without_a_token_only_this_machine_may_be_meant() {
         clock: std::sync::Arc::new(|| instant::parse(NOW).unwrap()),
         health: Default::default(),
         refresh: std::sync::Arc::new(|| ()),
+        reload: std::sync::Arc::new(|| unreachable!("nobody asks")),
     };
     let open = Settings { listen: "0.0.0.0:8081".parse().unwrap(), token: None };
     assert!(Admin::new(&open, parts()).err().unwrap().contains("admin.token"));

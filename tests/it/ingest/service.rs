@@ -38,6 +38,7 @@ pub struct Inner {
     pub mode: Mode,
     pub backlog: BTreeMap<Arc<str>, u64>,
     pub owed: Vec<Owed>,
+    pub report: admin::Report,
     seen: HashSet<(Arc<str>, String)>,
 }
 
@@ -163,7 +164,15 @@ impl Service {
                 health: health.clone(),
             },
         );
-        let admin_parts = admin::Parts { store: store.clone(), metrics, clock, health, refresh: Arc::new(|| ()) };
+        let reloads = store.clone();
+        let admin_parts = admin::Parts {
+            store: store.clone(),
+            metrics,
+            clock,
+            health,
+            refresh: Arc::new(|| ()),
+            reload: Arc::new(move || Box::pin(std::future::ready(reloads.inner().report.clone()))),
+        };
         let admin = admin::Admin::new(&settings.admin, admin_parts).unwrap();
         let port = || TcpListener::bind("127.0.0.1:0").unwrap();
         let doors = Doors { ingest: port(), admin: port() };
@@ -190,6 +199,10 @@ impl Service {
 
     pub fn ask_admin(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
         exchange(self.admin, "GET", path, headers, b"")
+    }
+
+    pub fn tell_admin(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        exchange(self.admin, "POST", path, headers, b"")
     }
 
     /// The value of a metric, as the admin listener renders it; 0 when it has not been counted.

@@ -1,0 +1,307 @@
+//! The follower: reads accepted events in order, routes them, and hands each delivery to its connection's conductor.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+use super::conductor::{Conductor, Joining, Message};
+use super::{Connection, LastWords, PaceSettings, STORE_PATIENCE, Surroundings, route};
+use crate::delivery::{Id, Position};
+use crate::instant::Timestamp;
+use crate::store::{self, Open, Owed, Routed, Store};
+
+/// How many events are routed in one step.
+const STEP: usize = 256;
+/// How many open deliveries are read in one step.
+const PAGE: usize = 10_000;
+
+/// Follows the log.
+pub(super) struct Follower {
+    store: Arc<dyn Store>,
+    surroundings: Surroundings,
+    pace: PaceSettings,
+    /// One for each name that was ever connected; a conductor keeps what is owed also while its destination is off.
+    lines: Vec<Line>,
+    conductors: JoinSet<()>,
+    /// Open deliveries by destinations that were not connected when they were read.
+    strays: BTreeMap<Arc<str>, usize>,
+    gauges: Gauges,
+    stopped: watch::Receiver<bool>,
+    over: Arc<watch::Sender<bool>>,
+}
+
+/// The way to a conductor.
+struct Line {
+    connection: Arc<Connection>,
+    inbox: mpsc::Sender<Message>,
+    /// Whether events are routed to it.
+    is_on: bool,
+}
+
+/// Connections to be used from the next step on.
+pub(super) struct Replacement {
+    pub(super) connections: Vec<Arc<Connection>>,
+    pub(super) done: oneshot::Sender<()>,
+}
+
+/// Where a step came to.
+enum Step {
+    /// There may be more.
+    To(Position),
+    /// There is nothing beyond it yet.
+    End(Position),
+}
+
+impl Follower {
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        surroundings: Surroundings,
+        pace: PaceSettings,
+        stopped: watch::Receiver<bool>,
+        over: Arc<watch::Sender<bool>>,
+    ) -> Follower {
+        Follower {
+            store,
+            surroundings,
+            pace,
+            lines: Vec::new(),
+            conductors: JoinSet::new(),
+            strays: BTreeMap::new(),
+            gauges: Gauges::default(),
+            stopped,
+            over,
+        }
+    }
+
+    pub(super) fn gauges(&self) -> Gauges {
+        self.gauges.clone()
+    }
+
+    /// Puts what was open when the last process ended into its lines.
+    pub(super) async fn take_up(&mut self, connections: Vec<Arc<Connection>>) -> store::Result<()> {
+        connections.into_iter().for_each(|connection| self.connect(connection));
+        let mut after = None;
+        loop {
+            let page = self.store.open(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            for open in self.hand_over(page).await {
+                *self.strays.entry(open.destination).or_default() += 1;
+            }
+        }
+        for (destination, deliveries) in &self.strays {
+            tracing::warn!(
+                destination.name = %destination,
+                deliveries,
+                "{deliveries} open deliveries are owed to {destination}, which is not configured or switched off; they are kept, and count in the backlog"
+            );
+        }
+        Ok(())
+    }
+
+    /// Sets a conductor to work on a connection whose name is new.
+    fn connect(&mut self, connection: Arc<Connection>) {
+        let (line, inbox) = mpsc::channel(64);
+        let oldest = self.gauges.add(connection.clone());
+        let conductor =
+            Conductor::new(connection.clone(), self.store.clone(), self.surroundings.clone(), &self.pace, oldest);
+        let (last_words, stopped) = (LastWords(self.over.clone()), self.stopped.clone());
+        self.conductors.spawn(async move {
+            let _last_words = last_words;
+            conductor.run(inbox, stopped).await;
+        });
+        self.lines.push(Line { connection, inbox: line, is_on: true });
+    }
+
+    /// Gives each conductor its own, and back what nobody has.
+    async fn hand_over(&self, mut page: Vec<Open>) -> Vec<Open> {
+        for line in &self.lines {
+            let mine: Vec<Joining> =
+                page.iter().filter(|open| open.destination == line.connection.name).map(Joining::stored).collect();
+            page.retain(|open| open.destination != line.connection.name);
+            // A conductor ends only when everything stops.
+            let _ = line.inbox.send(Message::Join(mine)).await;
+        }
+        page
+    }
+
+    /// Follows until everything stops; then waits for the conductors.
+    pub(super) async fn run(mut self, mut replaced: mpsc::Receiver<Replacement>) {
+        let mut stopped = self.stopped.clone();
+        tokio::select! {
+            () = self.follow(&mut replaced) => {}
+            _ = stopped.wait_for(|stopped| *stopped) => {}
+        }
+        while self.conductors.join_next().await.is_some() {}
+    }
+
+    /// Connections are replaced between two steps, never within one.
+    async fn follow(&mut self, replaced: &mut mpsc::Receiver<Replacement>) {
+        let store = self.store.clone();
+        let mut after = store.stats().routed;
+        loop {
+            while let Ok(replacement) = replaced.try_recv() {
+                self.replace(replacement).await;
+            }
+            after = match self.step(after).await {
+                Step::To(position) => position,
+                Step::End(position) => {
+                    tokio::select! {
+                        () = store.grown(position) => {}
+                        Some(replacement) = replaced.recv() => self.replace(replacement).await,
+                    }
+                    position
+                }
+            };
+        }
+    }
+
+    async fn replace(&mut self, Replacement { connections, done }: Replacement) {
+        for line in &mut self.lines {
+            if line.is_on && !connections.iter().any(|connection| connection.name == line.connection.name) {
+                line.is_on = false;
+                let _ = line.inbox.send(Message::Off).await;
+            }
+        }
+        for connection in connections {
+            match self.lines.iter_mut().find(|line| line.connection.name == connection.name) {
+                Some(line) => line.use_now(connection).await,
+                None => {
+                    let name = connection.name.clone();
+                    self.connect(connection);
+                    if self.strays.remove(&name).is_some() {
+                        self.fetch(&name).await;
+                    }
+                }
+            }
+        }
+        let _ = done.send(());
+    }
+
+    /// Reads what is owed to a destination that was not there when this process started.
+    async fn fetch(&self, name: &str) {
+        let mut after = None;
+        loop {
+            let mut page = match self.store.open(after, PAGE).await {
+                Ok(page) => page,
+                Err(error) => {
+                    wait_for_store(&error).await;
+                    continue;
+                }
+            };
+            let Some(last) = page.last() else { return };
+            after = Some(last.id);
+            page.retain(|open| &*open.destination == name);
+            self.hand_over(page).await;
+        }
+    }
+
+    /// Routes the next events.
+    async fn step(&self, after: Position) -> Step {
+        let used = self.store.stats().last;
+        if !self.lines.iter().any(|line| line.is_on) && used > after {
+            return self.pass_by(after, used).await;
+        }
+        let events = match self.store.events(after, STEP).await {
+            Ok(events) => events,
+            Err(error) => {
+                wait_for_store(&error).await;
+                return Step::To(after);
+            }
+        };
+        let Some(last) = events.last().map(|stored| stored.position) else {
+            // What lies between is damaged and was put aside.
+            return Step::End(after.max(used));
+        };
+        let now = (self.surroundings.clock)();
+        let connections: Vec<_> =
+            self.lines.iter().filter(|line| line.is_on).map(|line| line.connection.clone()).collect();
+        let routed: Vec<Routed> = events.iter().map(|stored| route::route(stored, &connections, now)).collect();
+        while let Err(error) = self.store.route(routed.clone()).await {
+            wait_for_store(&error).await;
+        }
+        self.distribute(routed).await;
+        Step::To(last)
+    }
+
+    /// Without a destination nothing becomes of events, so they need not be read.
+    async fn pass_by(&self, after: Position, used: Position) -> Step {
+        match self.store.route(vec![Routed { position: used, deliveries: Vec::new() }]).await {
+            Ok(()) => Step::To(used),
+            Err(error) => {
+                wait_for_store(&error).await;
+                Step::To(after)
+            }
+        }
+    }
+
+    async fn distribute(&self, routed: Vec<Routed>) {
+        let mut joining: Vec<Vec<Joining>> = self.lines.iter().map(|_| Vec::new()).collect();
+        for Routed { position, deliveries } in routed {
+            for (number, (delivery, progress)) in deliveries.into_iter().enumerate() {
+                let id = Id { position, number: number as u16 };
+                let at = self.lines.iter().position(|line| line.connection.name == delivery.destination);
+                let at = at.expect("deliveries are made for the connections that are there");
+                self.lines[at].connection.count_created(&delivery);
+                let owed = Owed { id, delivery, progress };
+                match owed.progress.status.is_settled() {
+                    true => self.lines[at].connection.count_settled(&owed),
+                    false => joining[at].push(Joining::new(owed)),
+                }
+            }
+        }
+        for (line, joining) in self.lines.iter().zip(joining) {
+            if !joining.is_empty() {
+                let _ = line.inbox.send(Message::Join(joining)).await;
+            }
+        }
+    }
+}
+
+impl Line {
+    async fn use_now(&mut self, connection: Arc<Connection>) {
+        if self.is_on && Arc::ptr_eq(&self.connection, &connection) {
+            return;
+        }
+        (self.connection, self.is_on) = (connection.clone(), true);
+        let _ = self.inbox.send(Message::Use(connection)).await;
+    }
+}
+
+async fn wait_for_store(error: &store::Error) {
+    // The store itself says once what is wrong.
+    tracing::debug!(%error, "The store is asked again in a second");
+    tokio::time::sleep(STORE_PATIENCE).await;
+}
+
+/// What conductors show of themselves: when the oldest open delivery was accepted, in Unix milliseconds; 0: none is open.
+#[derive(Clone, Default)]
+pub(super) struct Gauges(Arc<Mutex<Vec<Shown>>>);
+
+type Shown = (Arc<Connection>, Arc<AtomicI64>);
+
+impl Gauges {
+    fn shown(&self) -> MutexGuard<'_, Vec<Shown>> {
+        self.0.lock().expect("no code panics with this lock")
+    }
+
+    fn add(&self, connection: Arc<Connection>) -> Arc<AtomicI64> {
+        let oldest = Arc::new(AtomicI64::default());
+        self.shown().push((connection, oldest.clone()));
+        oldest
+    }
+
+    pub(super) fn refresh(&self, now: Timestamp) {
+        let now = now.as_millisecond();
+        for (connection, oldest) in self.shown().iter() {
+            let age = match oldest.load(Ordering::Relaxed) {
+                0 => 0,
+                oldest => (now - oldest).max(0) / 1000,
+            };
+            connection.metrics.oldest_pending_seconds.with_label_values(&[&*connection.name]).set(age);
+        }
+    }
+}
