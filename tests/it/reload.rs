@@ -18,6 +18,7 @@ struct House {
     directory: TempDir,
     intercom: Running,
     service: Served,
+    client: reqwest::Client,
 }
 
 impl House {
@@ -32,7 +33,7 @@ impl House {
         let file = directory.path().join("mappings/intercom.yaml");
         std::fs::write(&file, change(directory.path(), version(intercom.url(), 0, ""))).unwrap();
         let service = Served::start(directory.path(), addresses).await;
-        House { directory, intercom, service }
+        House { directory, intercom, service, client: http() }
     }
 
     fn control(&self) -> Control {
@@ -62,21 +63,22 @@ impl House {
 
     async fn send(&self, calls: &[Value]) {
         let url = format!("http://{}/v1/batch", self.service.ingest);
-        let reply = http().post(url).basic_auth("key", Some("")).json(&json!({ "batch": calls })).send().await.unwrap();
+        let reply =
+            self.client.post(url).basic_auth("key", Some("")).json(&json!({ "batch": calls })).send().await.unwrap();
         assert_eq!(reply.status(), 200, "{}", reply.text().await.unwrap());
     }
 
     async fn reload(&self) -> (u16, Value) {
-        let reply = http().post(format!("http://{}/api/reload", self.service.admin)).send().await.unwrap();
+        let reply = self.client.post(format!("http://{}/api/reload", self.service.admin)).send().await.unwrap();
         (reply.status().as_u16(), reply.json().await.unwrap())
     }
 
     async fn admin(&self, path: &str) -> Value {
-        http().get(format!("http://{}{path}", self.service.admin)).send().await.unwrap().json().await.unwrap()
+        self.client.get(format!("http://{}{path}", self.service.admin)).send().await.unwrap().json().await.unwrap()
     }
 
     async fn metric(&self, line: &str) -> f64 {
-        let reply = http().get(format!("http://{}/metrics", self.service.admin)).send().await.unwrap();
+        let reply = self.client.get(format!("http://{}/metrics", self.service.admin)).send().await.unwrap();
         let text = reply.text().await.unwrap();
         text.lines().filter_map(|found| found.strip_prefix(line)?.trim().parse::<f64>().ok()).sum()
     }
@@ -239,7 +241,7 @@ async fn saved_changes_are_seen_however_they_are_saved() {
     let pending = "interline_deliveries_created_total{action=\"track_event\",destination=\"renamed\"";
     eventually("the renamed destination", LIMIT, async || {
         house.send(&[track("u0", "Probe")]).await;
-        let text = http().get(format!("http://{}/metrics", house.service.admin)).send().await.unwrap();
+        let text = house.client.get(format!("http://{}/metrics", house.service.admin)).send().await.unwrap();
         text.text().await.unwrap().contains(pending)
     })
     .await;
