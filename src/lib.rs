@@ -30,6 +30,7 @@
 //!   7  app  generate            builds and runs every room; everything that is written from code
 //!   6  settings                 the rooms' own settings in one
 //!   5  http  router  sandbox    the doors; the engine; the stand-in Intercom
+//!      import                   another product's configuration → destination files
 //!   4  store  destination       the durable queue; third parties
 //!   3  mapping  delivery        what authors write, compiled; what is owed to a destination
 //!   2  event  action  sample    what comes in; what an action is made with; a stream to try things with
@@ -63,6 +64,7 @@ pub mod destination;
 pub mod store;
 
 pub mod http;
+pub mod import;
 pub mod router;
 pub mod sandbox;
 

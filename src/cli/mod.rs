@@ -8,6 +8,7 @@ mod check;
 mod demo;
 mod explain;
 mod files;
+mod import;
 mod reading;
 mod report;
 mod sandbox;
@@ -33,6 +34,8 @@ enum Command {
     Check(check::Check),
     /// Show what one event would become, and the requests it would cause. Sends nothing.
     Explain(explain::Explain),
+    /// Bring another product's configuration over as destination files.
+    Import(import::Import),
     /// Run the stand-in Intercom alone.
     Sandbox(sandbox::Sandbox),
     /// Print the JSON Schemas that editors use.
@@ -74,6 +77,7 @@ pub fn run() -> ExitCode {
         Command::Demo(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Explain(command) => command.run(),
+        Command::Import(command) => command.run(),
         Command::Sandbox(command) => command.run(),
         Command::Schema(command) => command.run(),
         Command::Completions { shell } => {

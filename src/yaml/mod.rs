@@ -15,6 +15,7 @@ mod misfit;
 mod offsets;
 mod problem;
 mod read;
+pub mod write;
 
 pub use decode::decode;
 pub use interpolate::{Lookup, interpolate};

@@ -11,7 +11,7 @@ const ROWS: &[&[&str]] = &[
     &["event", "action", "sample"],
     &["mapping", "delivery"],
     &["store", "destination"],
-    &["sandbox", "router", "http"],
+    &["sandbox", "router", "http", "import"],
     &["settings"],
     &["app", "generate"],
     &["cli"],

@@ -7,6 +7,7 @@ mod corridor;
 mod crash;
 mod generated;
 mod house;
+mod import;
 mod ingest;
 mod mappings;
 mod reload;

@@ -115,6 +115,18 @@ impl Path {
         &self.text
     }
 
+    /// How RFC 9535 writes exactly this path. `None` for one with a number between dots, which is both a key and an
+    /// index.
+    pub fn standard_text(&self) -> Option<String> {
+        match &self.plan {
+            Plan::Steps(steps) if steps.iter().any(|step| matches!(step, Step::Either(..))) => None,
+            Plan::Steps(steps) => Some(dialect::canonical(steps)),
+            Plan::Query(_) if self.text.starts_with('$') => Some(self.text.clone()),
+            Plan::Query(_) if self.text.starts_with('[') => Some(format!("${}", self.text)),
+            Plan::Query(_) => Some(format!("$.{}", self.text)),
+        }
+    }
+
     /// The event's own member that the path begins with, when it names one.
     pub fn root(&self) -> Option<&str> {
         match &self.plan {

@@ -1,0 +1,3 @@
+//! Another product's configuration, as destination files.
+
+pub mod segment;

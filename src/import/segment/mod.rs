@@ -1,0 +1,146 @@
+//! Segment's destination subscriptions, from its Public API or from Terraform, as destination files.
+//!
+//! # Why
+//! What is exported is a frozen copy: Segment writes a field's default into the mapping when it is made, so mappings come
+//! over with `defaults: false`. Nothing is left out in silence: what has no counterpart stands as a comment where it
+//! belongs, and is noted. Whether an expression can be kept is not guessed: the finished file is compiled, and what the
+//! engine refuses becomes a comment with the engine's own reason.
+
+mod action;
+mod document;
+mod draft;
+mod expression;
+mod page;
+
+use serde::Serialize;
+
+use self::document::{Document, Group};
+use self::draft::Draft;
+use crate::json::{self, Json};
+use crate::mapping::file::MAPPINGS_MAX;
+
+/// What was made of a document.
+#[derive(Debug, Default, Serialize)]
+pub struct Imported {
+    /// One destination file each.
+    pub files: Vec<File>,
+    /// What is different or missing, and what to do.
+    pub warnings: Vec<Note>,
+}
+
+/// A destination file.
+#[derive(Debug, Serialize)]
+pub struct File {
+    /// Its name without ending, which is the destination's name.
+    pub name: String,
+    /// How many mappings it has.
+    pub mappings: usize,
+    /// Its text.
+    pub text: String,
+}
+
+/// Something that did not come over as it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Note {
+    /// A stable word.
+    pub code: &'static str,
+    /// The destination, where it is about one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub destination: String,
+    /// The mapping, where it is about one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub mapping: String,
+    /// The field or setting, where it is about one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub field: String,
+    /// What, and what to do.
+    pub message: String,
+}
+
+impl Note {
+    fn new(code: &'static str, message: impl Into<String>) -> Note {
+        let none = String::new;
+        Note { code, destination: none(), mapping: none(), field: none(), message: message.into() }
+    }
+
+    fn field(code: &'static str, field: &str, message: impl Into<String>) -> Note {
+        Note { field: field.to_owned(), ..Note::new(code, message) }
+    }
+}
+
+/// Makes destination files of a JSON document. The error says why there is nothing in it to import.
+pub fn import(text: &str) -> Result<Imported, String> {
+    let root = json::parse(text.as_bytes()).map_err(|malformed| not_json(text, &malformed.message))?;
+    let document = Document::read(&root);
+    if document.groups.iter().all(|group| group.subscriptions.is_empty()) {
+        return Err(nothing_found(&root));
+    }
+    let mut imported = Imported { files: Vec::new(), warnings: document.notes.clone() };
+    let mut names = Vec::new();
+    for group in document.groups.iter().filter(|group| !group.subscriptions.is_empty()) {
+        import_group(group, &document, &mut names, &mut imported);
+    }
+    Ok(imported)
+}
+
+fn import_group(group: &Group<'_>, document: &Document<'_>, names: &mut Vec<String>, imported: &mut Imported) {
+    if let Some(why) = group.is_foreign() {
+        imported.warnings.push(Note { destination: group.title(), ..Note::new("destination_unsupported", why) });
+        return;
+    }
+    let mut drafts: Vec<Draft> = Vec::new();
+    for subscription in &group.subscriptions {
+        let draft = Draft::of(subscription, group, document, &drafts);
+        drafts.push(draft);
+    }
+    if drafts.iter().all(|draft| draft.action.is_none()) {
+        for draft in drafts {
+            let about = |note| Note { destination: group.title(), mapping: draft.name.clone(), ..note };
+            imported.warnings.extend(draft.notes.into_iter().map(about));
+        }
+        return;
+    }
+    // A file holds so many mappings; comments count for nothing, but a file is not cut more finely for them.
+    let parts: Vec<&mut [Draft]> = drafts.chunks_mut(MAPPINGS_MAX).collect();
+    for part in parts {
+        let name = free_name(&group.file_name(), names);
+        let page = page::write(group, &name, part);
+        let about = |note: &Note| Note { destination: name.clone(), ..note.clone() };
+        imported.warnings.extend(page.notes.iter().map(about));
+        let noted = part.iter().flat_map(|draft| draft.notes.iter().map(|note| (draft.name.clone(), note)));
+        imported.warnings.extend(noted.map(|(mapping, note)| Note { mapping, ..about(note) }));
+        let mappings = part.iter().filter(|draft| draft.action.is_some()).count();
+        imported.files.push(File { name: name.clone(), mappings, text: page.text });
+        names.push(name);
+    }
+}
+
+fn free_name(wanted: &str, taken: &[String]) -> String {
+    let numbered = (2..).map(|number| format!("{wanted}_{number}"));
+    let mut names = std::iter::once(wanted.to_owned()).chain(numbered);
+    names.find(|name| !taken.contains(name)).expect("there is no end to them")
+}
+
+fn not_json(text: &str, message: &str) -> String {
+    let is_terraform = text.contains("resource \"") || text.contains("jsonencode(") || text.contains("provider \"");
+    match is_terraform {
+        true => "this is Terraform's own language, and what it means is known only to Terraform; run `terraform show -json > segment.json` in its folder, and import segment.json".to_owned(),
+        false => format!("this is not JSON: {message}; {FORMS}"),
+    }
+}
+
+/// What can be imported.
+const FORMS: &str = "what can be imported: the reply of Segment's Public API to GET /destinations/{id}/subscriptions, or `terraform show -json`";
+
+fn nothing_found(root: &Json<'_>) -> String {
+    let keys = root.as_object().map(|object| object.iter().map(|(key, _)| format!("`{key}`")).collect::<Vec<_>>());
+    match keys.filter(|keys| !keys.is_empty()) {
+        Some(keys) => {
+            format!("there is no destination subscription in this document of {}; {FORMS}", keys.join(", "))
+        }
+        None => format!("there is no destination subscription in this document; {FORMS}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! Every shape of document, and what is said where there is nothing to import.
+
+use super::*;
+
+const SUBSCRIPTION: &str = r#"{"id":"s","name":"Track","actionId":"a","actionSlug":"trackEvent","enabled":true,"trigger":"type = \"track\"","settings":{"event_name":{"@path":"$.event"},"created_at":{"@path":"$.timestamp"}}}"#;
+const TERRAFORM: &str = r#"{"id":"s","name":"Track","action_id":"a","destination_id":"d","enabled":true,"trigger":"type = \"track\"","settings":"{\"event_name\":{\"@path\":\"$.event\"},\"created_at\":{\"@path\":\"$.timestamp\"}}"}"#;
+
+/// The files of a document, each with the number of its mappings.
+#[track_caller]
+fn check(document: &str, files: &[(&str, usize)]) -> Imported {
+    let text = document.replace("SUBSCRIPTION", SUBSCRIPTION).replace("TERRAFORM", TERRAFORM);
+    let imported = import(&text).unwrap_or_else(|why| panic!("{why}\n{text}"));
+    let found: Vec<_> = imported.files.iter().map(|file| (file.name.as_str(), file.mappings)).collect();
+    assert_eq!(found, files, "{document}");
+    imported
+}
+
+fn codes(imported: &Imported) -> Vec<&str> {
+    imported.warnings.iter().map(|note| note.code).collect()
+}
+
+#[test]
+fn subscriptions_are_found_in_every_shape_of_the_public_api() {
+    let one = [("intercom", 1)];
+    check(r#"{"data":{"subscriptions":[SUBSCRIPTION]}}"#, &one);
+    check(r#"{"data":{"subscription":SUBSCRIPTION}}"#, &one);
+    check(r#"{"subscriptions":[SUBSCRIPTION]}"#, &one);
+    check("[SUBSCRIPTION]", &one);
+    check("SUBSCRIPTION", &one);
+    check(
+        r#"{"data":{"destination":{"id":"d","name":"My Intercom","subscriptions":[SUBSCRIPTION]}}}"#,
+        &[("my_intercom", 1)],
+    );
+    check(
+        r#"[{"id":"1","name":"Intercom","subscriptions":[SUBSCRIPTION]},{"id":"2","name":"Intercom","subscriptions":[SUBSCRIPTION]}]"#,
+        &[("intercom", 1), ("intercom_2", 1)],
+    );
+}
+
+#[test]
+fn subscriptions_are_found_in_every_shape_of_terraform_and_only_once() {
+    let resource = r#"{"type":"segment_destination_subscription","name":"x","values":TERRAFORM}"#;
+    let module = format!(r#"{{"root_module":{{"child_modules":[{{"resources":[{resource}]}}]}}}}"#);
+    let one = [("intercom", 1)];
+    check(&format!(r#"{{"values":{module}}}"#), &one);
+    let copies = r#""resource_changes":[{"type":"segment_destination_subscription","change":{"after":TERRAFORM}}]"#;
+    check(&format!(r#"{{"planned_values":{module},{copies},"prior_state":{{"values":{module}}}}}"#), &one);
+    let raw = r#"{"version":4,"resources":[{"type":"segment_destination_subscription","instances":[{"attributes":TERRAFORM}]}]}"#;
+    check(raw, &one);
+    check(r#"{"resource":{"segment_destination_subscription":{"x":[TERRAFORM]}}}"#, &one);
+}
+
+#[test]
+fn an_action_is_known_by_its_name_by_the_catalogue_or_by_its_fields() {
+    let known = r#"{"destination":{"id":"d","name":"Intercom","metadata":{"slug":"intercom","actions":[{"id":"a","slug":"trackEvent"}],"presets":[{"actionId":"a","trigger":"x"}]}},"subscriptions":[TERRAFORM]}"#;
+    assert_eq!(codes(&check(known, &[("intercom", 1)])), [""; 0]);
+    assert_eq!(codes(&check("[TERRAFORM]", &[("intercom", 1)])), ["action_inferred"]);
+    let unknown = r#"[SUBSCRIPTION,{"name":"x","actionId":"b","trigger":"type = \"track\"","settings":{}}]"#;
+    assert_eq!(codes(&check(unknown, &[("intercom", 1)])), ["action_unknown"]);
+}
+
+#[test]
+fn more_mappings_than_a_file_holds_make_a_second_file() {
+    let many = vec!["SUBSCRIPTION"; MAPPINGS_MAX + 1].join(",");
+    let imported = check(&format!("[{many}]"), &[("intercom", MAPPINGS_MAX), ("intercom_2", 1)]);
+    assert_eq!(codes(&imported), vec!["name_changed"; MAPPINGS_MAX]);
+}
+
+#[test]
+fn a_further_page_is_asked_for() {
+    let page = r#"{"data":{"subscriptions":[SUBSCRIPTION],"pagination":{"current":"a","next":"b"}}}"#;
+    assert_eq!(codes(&check(page, &[("intercom", 1)])), ["more_pages"]);
+}
+
+#[test]
+fn settings_that_are_no_json_switch_the_mapping_off() {
+    let text =
+        r#"[{"name":"Track","actionSlug":"trackEvent","trigger":"type = \"track\"","settings":"jsonencode({})"}]"#;
+    let imported = check(text, &[("intercom", 1)]);
+    assert!(codes(&imported).contains(&"settings_unreadable"), "{:?}", codes(&imported));
+    assert!(imported.files[0].text.contains("    enabled: false\n"));
+}
+
+#[track_caller]
+fn refused(text: &str, part: &str) {
+    let why = import(text).unwrap_err();
+    assert!(why.contains(part), "{why}");
+}
+
+#[test]
+fn where_there_is_nothing_to_import_the_way_to_it_is_told() {
+    refused("resource \"segment_destination_subscription\" \"x\" {\n}", "terraform show -json");
+    refused("{", "this is not JSON");
+    refused(r#"{"data":{"sources":[]}}"#, "this document of `data`");
+    refused("[]", "GET /destinations/{id}/subscriptions");
+}
