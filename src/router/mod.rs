@@ -183,3 +183,6 @@ impl Drop for LastWords {
         self.0.send_replace(true);
     }
 }
+
+#[cfg(test)]
+mod tests;
