@@ -146,11 +146,15 @@ mod tests {
         check(r#"{"@path":"properties.plan"}"#, "$.properties.plan");
         check(r#"{"@path":"$.properties.sp ace","_metadata":{"label":"x"}}"#, r#""$.properties['sp ace']""#);
         check(r#"{"@path":"$.properties['a b']"}"#, r#""$.properties['a b']""#);
-        check(r#"{"@template":"{{userId}}-{{ traits.plan}}"}"#, r#""{{ userId }}-{{ traits.plan }}""#);
         check(r#"{"@template":"no hole"}"#, "no hole");
         check(r#"{"@literal":"pro"}"#, "pro");
         check(r#"{"@if":{"exists":{"@path":"$.a"},"then":"yes"}}"#, r#"{ $if: { exists: $.a, then: "yes" } }"#);
         check(r#"{"a":[{"@path":"$.b"},1],"c":null}"#, "{ a: [$.b, 1], c: null }");
+    }
+
+    #[test]
+    fn a_template_has_room_around_what_is_put_in() {
+        assert_eq!(spaced("{{userId}}-{{ traits.plan}} {{}} {{{a}}}"), "{{ userId }}-{{ traits.plan }} {{}} {{{ a }}}");
     }
 
     #[test]
