@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Format, Verdict, files, report};
+use super::{Format, Verdict, cases, files, report};
 use crate::yaml::Problems;
 
 #[derive(Debug, Args)]
@@ -71,7 +71,10 @@ fn check(path: &std::path::Path, sources: Option<&[String]>) -> anyhow::Result<O
         return Ok(files::settings(Some(path))?.err());
     }
     Ok(match files::compile(path, sources, files::Unset::Refused)? {
-        Ok(compiled) => Some(compiled.problems).filter(|warnings| !warnings.is_empty()),
+        Ok(mut compiled) => {
+            cases::check_events(&compiled.tests, &mut compiled.problems);
+            Some(compiled.problems).filter(|problems| !problems.is_empty())
+        }
         Err(problems) => Some(problems),
     })
 }

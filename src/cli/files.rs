@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use crate::destination;
 use crate::mapping::compile::Compiled;
 use crate::settings::{self, Settings};
-use crate::yaml::{Lookup, Problems};
+use crate::yaml::{self, Lookup, Problems};
 
 /// The environment, as settings and mappings read it.
 pub(super) fn environment() -> Vec<(String, String)> {
@@ -32,6 +32,30 @@ pub(super) fn settings(path: Option<&Path>) -> anyhow::Result<Result<Settings, P
         ),
     };
     Ok(settings::read(&path.display().to_string(), &text, &environment(), &secret))
+}
+
+/// The folder of destination files that the settings name. What else is wrong in the settings does not matter here.
+pub(super) fn mappings_dir(config: Option<&Path>) -> anyhow::Result<PathBuf> {
+    Ok(match settings(config)? {
+        Ok(settings) => settings.mappings_dir,
+        Err(problems) => {
+            let mut problems = Problems::new(problems.file(), problems.text());
+            let written = yaml::parse(&mut problems).and_then(|node| Some(node.get("mappings_dir")?.as_text()?.into()));
+            written.unwrap_or_else(|| Settings::default().mappings_dir)
+        }
+    })
+}
+
+/// The destination files that paths name: themselves, and those in folders.
+pub(super) fn destination_files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        match path.is_dir() {
+            true => files.extend(in_folder(path)?),
+            false => files.push(path.clone()),
+        }
+    }
+    Ok(files)
 }
 
 /// The destination files in a folder, in the order of their names.

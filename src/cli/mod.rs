@@ -4,8 +4,10 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
+mod cases;
 mod check;
 mod demo;
+mod events;
 mod explain;
 mod files;
 mod import;
@@ -14,6 +16,8 @@ mod report;
 mod sandbox;
 mod schema;
 mod serve;
+mod terminal;
+mod test;
 mod watch;
 
 /// A self-hosted event router: Segment-spec calls in, Intercom actions out, nothing lost.
@@ -32,6 +36,8 @@ enum Command {
     Demo(demo::Demo),
     /// Find every mistake in settings and destination files.
     Check(check::Check),
+    /// Run the tests that stand in destination files. Sends nothing.
+    Test(test::Test),
     /// Show what one event would become, and the requests it would cause. Sends nothing.
     Explain(explain::Explain),
     /// Bring another product's configuration over as destination files.
@@ -76,6 +82,7 @@ pub fn run() -> ExitCode {
         Command::Serve(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Check(command) => command.run(),
+        Command::Test(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Import(command) => command.run(),
         Command::Sandbox(command) => command.run(),

@@ -65,7 +65,8 @@ fn masked(text: &str) -> String {
     masked
 }
 
-fn json(files: &[Problems]) -> Value {
+/// Problems as one JSON document.
+pub(super) fn json(files: &[Problems]) -> Value {
     let problems: Vec<Value> = files
         .iter()
         .flat_map(|file| {

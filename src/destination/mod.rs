@@ -7,13 +7,19 @@ use futures_util::future::BoxFuture;
 use crate::action::{self, Facts, Failure};
 use crate::delivery::{Exchange, Steps};
 use crate::instant::Timestamp;
+use crate::json::Json;
 use crate::mapping;
 use crate::mapping::compile::{Compiled, Known};
 use crate::metrics::Metrics;
 use crate::yaml::{Lookup, Node, Problems};
 
+mod explanation;
 pub mod http;
 pub mod intercom;
+mod judge;
+
+pub use explanation::{Circumstances, Ending, Explained, Explanation, KeptOut, Sent, explain};
+pub use judge::{Difference, judge, refusal};
 
 /// Every kind of third party.
 pub const KINDS: &[&Kind] = &[&intercom::KIND];
@@ -35,6 +41,18 @@ pub fn compile(text: &str, file: &str, sources: Option<&[&str]>, lookup: Lookup<
     };
     let known = Known { destinations: &destinations, sources, check_settings: &check_settings, lookup };
     mapping::compile::compile(text, file, &known)
+}
+
+/// Whether the event's `integrations` object lets a destination have it: its own entry decides, else `All`, else yes
+/// (Segment spec, "Integrations"). `names` are those by which the object may mean it.
+pub fn wanted(event: &Json<'_>, names: &[&str]) -> bool {
+    let Some(integrations) = event.get("integrations") else { return true };
+    let says = |name: &str| match integrations.get(name) {
+        Some(Json::Bool(value)) => Some(*value),
+        Some(Json::Object(_)) => Some(true),
+        _ => None,
+    };
+    names.iter().find_map(|name| says(name)).or_else(|| says("All")).or_else(|| says("all")).unwrap_or(true)
 }
 
 /// What performing one action came to, and what was said on the way.
@@ -102,4 +120,28 @@ pub struct Kind {
     /// The requests that an action would send with a payload, to a third party in which the contact is there or not.
     /// Sends nothing.
     pub rehearse: for<'a> fn(&'a Node, &'a str, &'a [u8], bool) -> BoxFuture<'a, Performed>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json;
+
+    #[track_caller]
+    fn check_wanted(integrations: &str, expected: bool) {
+        let text = format!(r#"{{"integrations":{integrations}}}"#);
+        let event = json::parse(text.as_bytes()).unwrap();
+        assert_eq!(wanted(&event, &["Intercom", "Intercom Cloud Mode (Actions)"]), expected, "{integrations}");
+    }
+
+    #[test]
+    fn the_integrations_object_says_who_may_have_an_event() {
+        check_wanted("{}", true);
+        check_wanted("null", true);
+        check_wanted(r#"{"All":false}"#, false);
+        check_wanted(r#"{"All":false,"Intercom":true}"#, true);
+        check_wanted(r#"{"Intercom":false}"#, false);
+        check_wanted(r#"{"All":false,"Intercom Cloud Mode (Actions)":{"x":1}}"#, true);
+        check_wanted(r#"{"Salesforce":false}"#, true);
+    }
 }

@@ -1,5 +1,6 @@
 //! Everything that is written from the code: schemas and tables. A test compares each with what is checked in.
 
+mod case;
 mod markdown;
 mod schema;
 

@@ -73,16 +73,7 @@ fn one_destination(kind: &destination::Kind) -> Value {
             "tests": {
                 "type": "array",
                 "description": "Events, and what should become of them.",
-                "items": {
-                    "type": "object",
-                    "additionalProperties": false,
-                    "required": ["name", "event", "expect"],
-                    "properties": {
-                        "name": { "type": "string" },
-                        "event": { "type": "object" },
-                        "expect": { "type": "array", "items": { "type": "object" } },
-                    }
-                }
+                "items": super::case::test(),
             },
         },
     })

@@ -2,12 +2,15 @@
 
 use crate::action::{Facts, Field, FieldKind};
 use crate::json::Json;
+use crate::mapping::case::Test;
 use crate::mapping::coerce::{Misfit, coerce, meant_choice};
 use crate::mapping::expression::{Expression, Reader};
-use crate::mapping::file::{Entry, File, Test, Text};
+use crate::mapping::file::{Entry, File, Text};
 use crate::mapping::trigger::Trigger;
 use crate::mapping::{Filled, Mapping, Mappings};
 use crate::yaml::{self, Key, Lookup, Node, Place, Problems, Value, cut, interpolate, meant};
+
+mod cases;
 
 /// What a file may refer to.
 #[derive(Clone, Copy)]
@@ -42,6 +45,8 @@ pub fn compile(text: &str, file: &str, known: &Known<'_>) -> Result<Compiled, Pr
     let read = File::read(&node, &mut problems);
     let compiled = read.map(|file| {
         let mappings = Compiler { known, problems: &mut problems }.mappings(&file);
+        let names: Vec<&str> = file.mappings.iter().filter_map(|entry| Some(entry.name.as_ref()?.text)).collect();
+        cases::check(&file.tests, &mappings, &names, &mut problems);
         (mappings, file.tests)
     });
     problems.sort();

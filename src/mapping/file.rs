@@ -1,5 +1,6 @@
 //! The shape of a destination file: which keys it has, and what kind of value each takes.
 
+use crate::mapping::case::Test;
 use crate::yaml::{Key, Node, Place, Problems, Value, cut, meant};
 
 /// The most mappings one destination may have.
@@ -68,19 +69,6 @@ pub struct Entry<'n> {
     pub place: Place,
 }
 
-/// One test of a destination file: an event, and what is expected of it.
-#[derive(Debug, Clone)]
-pub struct Test {
-    /// Its name.
-    pub name: String,
-    /// The event.
-    pub event: Node,
-    /// For each mapping that should hold: its name, and a part of its payload or requests.
-    pub expect: Vec<Node>,
-    /// Where it stands.
-    pub place: Place,
-}
-
 impl<'n> File<'n> {
     /// Reads a file. What is wrong with its shape is noted, and left out of the result.
     pub fn read(node: &'n Node, problems: &mut Problems) -> Option<Self> {
@@ -137,27 +125,6 @@ impl<'n> Entry<'n> {
     }
 }
 
-impl Test {
-    fn read(node: &Node, path: &str, problems: &mut Problems) -> Option<Self> {
-        let mut test = Section::open(node, path, &["name", "event", "expect"], problems)?;
-        let name = test.required_text("name");
-        let event = test.map("event").map(|_| test.get("event"));
-        let expect = test.list("expect");
-        if event.is_none() && test.get("event").is_none() {
-            test.missing("event");
-        }
-        if expect.is_none() && test.get("expect").is_none() {
-            test.missing("expect");
-        }
-        Some(Test {
-            name: name?.text.to_owned(),
-            event: event??.clone(),
-            expect: expect?.to_vec(),
-            place: node.place.clone(),
-        })
-    }
-}
-
 /// What a key that must be there is for.
 fn known_help(key: &str) -> Option<&'static str> {
     match key {
@@ -178,16 +145,16 @@ fn meant_flag(node: &Node) -> Option<&'static str> {
 }
 
 /// A map with known keys, being read.
-struct Section<'n, 'p> {
+pub(super) struct Section<'n, 'p> {
     node: &'n Node,
     members: &'n [(Key, Node)],
-    path: String,
-    problems: &'p mut Problems,
+    pub(super) path: String,
+    pub(super) problems: &'p mut Problems,
 }
 
 impl<'n, 'p> Section<'n, 'p> {
     /// Opens a map; unknown keys are noted.
-    fn open(node: &'n Node, path: &str, known: &[&str], problems: &'p mut Problems) -> Option<Self> {
+    pub(super) fn open(node: &'n Node, path: &str, known: &[&str], problems: &'p mut Problems) -> Option<Self> {
         let Some(members) = node.as_map() else {
             problems
                 .error("value_invalid", &node.place, path, format!("expected a map, found {}", node.kind()))
@@ -204,22 +171,22 @@ impl<'n, 'p> Section<'n, 'p> {
         Some(section)
     }
 
-    fn inner(&self, key: &str) -> String {
+    pub(super) fn inner(&self, key: &str) -> String {
         let dot = if self.path.is_empty() { "" } else { "." };
         format!("{}{dot}{key}", self.path)
     }
 
-    fn get(&self, key: &str) -> Option<&'n Node> {
+    pub(super) fn get(&self, key: &str) -> Option<&'n Node> {
         self.members.iter().find(|(name, _)| name.name == key).map(|(_, value)| value)
     }
 
-    fn missing(&mut self, key: &str) {
+    pub(super) fn missing(&mut self, key: &str) {
         let message = format!("`{key}` is missing");
         let problem = self.problems.error("key_missing", &self.node.place, &self.path, message);
         problem.help = known_help(key).map(str::to_owned);
     }
 
-    fn refuse(&mut self, key: &str, node: &Node, wanted: &str) {
+    pub(super) fn refuse(&mut self, key: &str, node: &Node, wanted: &str) {
         let is_plain = !matches!(node.value, Value::Null | Value::List(_) | Value::Map(_));
         let found = if is_plain { format!("`{}`", node.shown()) } else { node.kind().to_owned() };
         let path = self.inner(key);
@@ -233,7 +200,7 @@ impl<'n, 'p> Section<'n, 'p> {
         }
     }
 
-    fn text(&mut self, key: &str) -> Option<Text<'n>> {
+    pub(super) fn text(&mut self, key: &str) -> Option<Text<'n>> {
         let node = self.get(key)?;
         match node.as_text() {
             Some(text) => Some(Text { text, node, path: self.inner(key) }),
@@ -244,7 +211,7 @@ impl<'n, 'p> Section<'n, 'p> {
         }
     }
 
-    fn required_text(&mut self, key: &str) -> Option<Text<'n>> {
+    pub(super) fn required_text(&mut self, key: &str) -> Option<Text<'n>> {
         match self.get(key) {
             None => {
                 self.missing(key);
@@ -259,7 +226,7 @@ impl<'n, 'p> Section<'n, 'p> {
         }
     }
 
-    fn flag(&mut self, key: &str, default: bool) -> bool {
+    pub(super) fn flag(&mut self, key: &str, default: bool) -> bool {
         match self.get(key) {
             None => default,
             Some(Node { value: Value::Bool(value), .. }) => *value,
@@ -274,7 +241,7 @@ impl<'n, 'p> Section<'n, 'p> {
         }
     }
 
-    fn list(&mut self, key: &str) -> Option<&'n [Node]> {
+    pub(super) fn list(&mut self, key: &str) -> Option<&'n [Node]> {
         let node = self.get(key)?;
         match &node.value {
             Value::List(items) => Some(items),
@@ -286,7 +253,7 @@ impl<'n, 'p> Section<'n, 'p> {
         }
     }
 
-    fn map(&mut self, key: &str) -> Option<&'n [(Key, Node)]> {
+    pub(super) fn map(&mut self, key: &str) -> Option<&'n [(Key, Node)]> {
         let node = self.get(key)?;
         match &node.value {
             Value::Map(members) => Some(members),

@@ -18,6 +18,7 @@ use self::file::OnInvalid;
 use self::path::Scope;
 use self::trigger::{KindSet, Trigger};
 
+pub mod case;
 pub mod coerce;
 pub mod compile;
 pub mod directive;

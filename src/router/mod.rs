@@ -32,7 +32,6 @@ use crate::mapping::Mappings;
 use crate::metrics::Metrics;
 use crate::store::{self, Store};
 use follower::{Follower, Gauges, Replacement};
-pub use route::wanted;
 
 /// How deliveries are brought.
 #[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]

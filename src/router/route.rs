@@ -11,6 +11,7 @@ use siphasher::sip::SipHasher13;
 use super::Connection;
 use crate::action::Unfit;
 use crate::delivery::{Delivery, Progress, Status};
+use crate::destination::wanted;
 use crate::event::Kind;
 use crate::instant::Timestamp;
 use crate::json::Json;
@@ -114,18 +115,6 @@ fn dead(unfit: &Unfit, now: Timestamp) -> Status {
     }
 }
 
-/// Whether the event's `integrations` object lets a destination have it: its own entry decides, else `All`, else yes
-/// (Segment spec, "Integrations").
-pub fn wanted(event: &Json<'_>, names: &[&str]) -> bool {
-    let Some(integrations) = event.get("integrations") else { return true };
-    let says = |name: &str| match integrations.get(name) {
-        Some(Json::Bool(value)) => Some(*value),
-        Some(Json::Object(_)) => Some(true),
-        _ => None,
-    };
-    names.iter().find_map(|name| says(name)).or_else(|| says("All")).or_else(|| says("all")).unwrap_or(true)
-}
-
 const COMPANY: &str = "company";
 
 /// Hashes of whom an event is about. Equal for equal ids whatever the call; kept in deliveries, so never changed.
@@ -167,24 +156,6 @@ fn hash(space: &str, id: &str) -> u64 {
 mod tests {
     use super::*;
     use crate::json;
-
-    #[track_caller]
-    fn check_wanted(integrations: &str, expected: bool) {
-        let text = format!(r#"{{"integrations":{integrations}}}"#);
-        let event = json::parse(text.as_bytes()).unwrap();
-        assert_eq!(wanted(&event, &["Intercom", "Intercom Cloud Mode (Actions)"]), expected, "{integrations}");
-    }
-
-    #[test]
-    fn the_integrations_object_says_who_may_have_an_event() {
-        check_wanted("{}", true);
-        check_wanted("null", true);
-        check_wanted(r#"{"All":false}"#, false);
-        check_wanted(r#"{"All":false,"Intercom":true}"#, true);
-        check_wanted(r#"{"Intercom":false}"#, false);
-        check_wanted(r#"{"All":false,"Intercom Cloud Mode (Actions)":{"x":1}}"#, true);
-        check_wanted(r#"{"Salesforce":false}"#, true);
-    }
 
     #[track_caller]
     fn check_shared(one: (Kind, &str), other: (Kind, &str), expected: bool) {

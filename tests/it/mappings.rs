@@ -4,4 +4,5 @@ mod explain;
 mod mistakes;
 mod paths;
 mod segment;
+mod testing;
 mod triggers;

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::io::IsTerminal;
 
-use super::{Document, Ending, Explained, KeptOut, Sent};
 use crate::cli::report::counted;
+use crate::destination::{Ending, Explained, Explanation, KeptOut, Sent};
 use crate::json::Json;
 use crate::mapping::{ExplainedField, trigger};
 use crate::yaml::cut;
@@ -15,9 +15,15 @@ const LINE_MAX: usize = 100;
 const EXPRESSION_MAX: usize = 32;
 
 /// The whole page.
-pub(super) fn page(document: &Document, event: &Json<'_>, new_contact: bool) -> String {
+pub(super) fn page(
+    document: &Explanation,
+    event: &Json<'_>,
+    new_contact: bool,
+    number: Option<(usize, usize)>,
+) -> String {
     let mut page = Page { text: String::new(), styled: is_styled(), new_contact };
-    page.line(0, &page.bold(&headline(event)));
+    let number = number.map_or(String::new(), |(at, of)| format!("{at} of {of}: "));
+    page.line(0, &page.bold(&format!("{number}{}", headline(event))));
     page.kept_out(document);
     // What happens comes first; what does not, after it.
     let (wanting, others): (Vec<_>, Vec<_>) = document.mappings.iter().partition(|one| one.matched);
@@ -46,7 +52,7 @@ fn headline(event: &Json<'_>) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 
-fn summary(document: &Document) -> String {
+fn summary(document: &Explanation) -> String {
     let mappings = &document.mappings;
     let requests: usize = mappings.iter().map(|one| one.requests.len()).sum();
     let wanting = mappings.iter().filter(|one| one.matched && one.enabled && document.kept_out.is_none()).count();
@@ -81,13 +87,8 @@ impl Page {
         if is_good { self.style("32", "✓") } else { self.style("31", "✗") }
     }
 
-    fn kept_out(&mut self, document: &Document) {
-        let why = match document.kept_out {
-            None => return,
-            Some(KeptOut::Disabled) => "the destination is switched off",
-            Some(KeptOut::Integrations) => "its own `integrations` keep it from this destination",
-            Some(KeptOut::Filter) => "the destination's filter keeps it out",
-        };
+    fn kept_out(&mut self, document: &Explanation) {
+        let Some(why) = document.kept_out.map(KeptOut::reason) else { return };
         self.blank();
         let mark = self.mark(false);
         self.line(0, &format!("{mark} Nothing is delivered: {why}"));
