@@ -45,6 +45,33 @@ impl Kind {
         }
     }
 
+    /// Whether calls of this kind have the member `root` at all (reference: Segment spec, the six calls).
+    pub fn has(self, root: &str) -> bool {
+        match root {
+            "properties" => matches!(self, Kind::Track | Kind::Page | Kind::Screen),
+            "traits" => matches!(self, Kind::Identify | Kind::Group),
+            "event" => self == Kind::Track,
+            "name" | "category" => matches!(self, Kind::Page | Kind::Screen),
+            "groupId" => self == Kind::Group,
+            "previousId" => self == Kind::Alias,
+            _ => true,
+        }
+    }
+
+    /// Where calls of this kind have what others have as their member `root`, which these have not.
+    pub fn has_instead(self, root: &str) -> Option<&'static str> {
+        match (root, self) {
+            ("properties", Kind::Identify | Kind::Group) => Some("traits"),
+            ("traits", _) => Some("context.traits"),
+            ("event", Kind::Page | Kind::Screen) => Some("name"),
+            ("name", Kind::Track) => Some("event"),
+            ("name", Kind::Identify | Kind::Group) => Some("traits.name"),
+            ("category", Kind::Track) => Some("properties.category"),
+            ("groupId", _) => Some("context.groupId"),
+            _ => None,
+        }
+    }
+
     /// The call that a view names by `word`.
     pub fn from_view(word: &str) -> Option<Kind> {
         Kind::ALL.into_iter().find(|kind| kind.name() == word)

@@ -26,6 +26,8 @@ pub trait Action: DeserializeOwned + JsonSchema + Send + Sized + 'static {
     const NAME: &'static str;
     /// The trigger a mapping has that names none.
     const TRIGGER: &'static str;
+    /// Whether doing it twice leaves two things at the destination, rather than one brought up to date.
+    const ADDS: bool = false;
 
     /// Rules between fields, applied to the coerced fields before they are a payload. Pure: the same fields always give
     /// the same payload. What it changes or cuts it says in `warnings`.
@@ -141,6 +143,8 @@ pub struct Facts {
     pub summary: String,
     /// The trigger a mapping has that names none.
     pub trigger: &'static str,
+    /// [`Action::ADDS`].
+    pub adds: bool,
     /// Its inputs, in the order of the docs.
     pub fields: Vec<Field>,
     /// The JSON Schema of its inputs.
@@ -178,6 +182,7 @@ impl<C: ?Sized + Send + Sync + 'static> Definition<C> {
                 name: A::NAME,
                 summary: schema["description"].as_str().unwrap_or_default().to_owned(),
                 trigger: A::TRIGGER,
+                adds: A::ADDS,
                 fields: field::read::<A>(&schema),
                 schema,
                 fit: A::fit,

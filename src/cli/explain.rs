@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 
+use super::terminal::Look;
 use super::{Format, Verdict, events, files, print, report, runtime};
 use crate::app;
 use crate::destination::{self, Circumstances, Explanation};
@@ -87,7 +88,10 @@ impl Explain {
         };
         let explanation = runtime()?.block_on(destination::explain(mappings, &view, circumstances));
         match self.format {
-            Format::Human => print(page::page(&explanation, &view, self.new_contact, number).trim_end()),
+            Format::Human => {
+                let page = page::page(&explanation, &view, self.new_contact, number, Look::of_stdout());
+                print(page.trim_end());
+            }
             Format::Json => print(serde_json::to_string(&explanation)?),
         }
         Ok(verdict(&explanation))

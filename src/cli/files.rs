@@ -50,12 +50,22 @@ pub(super) fn mappings_dir(config: Option<&Path>) -> anyhow::Result<PathBuf> {
 pub(super) fn destination_files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
-        match path.is_dir() {
+        // What is not there is taken for what its name says it is, so that the error names that.
+        match path.is_dir() || (!path.exists() && !is_yaml(path)) {
             true => files.extend(in_folder(path)?),
             false => files.push(path.clone()),
         }
     }
     Ok(files)
+}
+
+fn is_yaml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+}
+
+/// Whether two files would be one destination, which is called by the file's name without its ending.
+pub(super) fn is_same_destination(one: &Path, other: &Path) -> bool {
+    one.file_stem() == other.file_stem() && one.parent() == other.parent() && one != other
 }
 
 /// The destination files in a folder, in the order of their names.
@@ -67,7 +77,7 @@ pub(super) fn in_folder(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     for entry in entries {
         let path = entry?.path();
         let named = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| !name.starts_with('.'));
-        if named && path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+        if named && is_yaml(&path) {
             paths.push(path);
         }
     }

@@ -1,15 +1,14 @@
 //! Problems in files, as people read them: the place underlined, and what to do.
 
-use std::io::IsTerminal;
-
 use std::sync::LazyLock;
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use regex::Regex;
 use serde_json::{Value, json};
 
 use super::Format;
+use super::terminal::Look;
 use crate::yaml::{Problem, Problems, Severity};
 
 /// Writes the problems of files: to stderr for people, or to stdout as one JSON document.
@@ -18,9 +17,11 @@ pub(super) fn write(files: &[Problems], format: Format) {
         super::print(json(files));
         return;
     }
-    let styled = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let renderer = if styled { Renderer::styled() } else { Renderer::plain() };
-    let renderer = renderer.decor_style(if styled { DecorStyle::Unicode } else { DecorStyle::Ascii });
+    let look = Look::of_stderr();
+    let renderer = if look.styled { Renderer::styled() } else { Renderer::plain() };
+    let is_drawn = look.styled && look.unicode;
+    let renderer = renderer.decor_style(if is_drawn { DecorStyle::Unicode } else { DecorStyle::Ascii });
+    let renderer = renderer.term_width(look.width);
     for file in files {
         for problem in file.iter() {
             eprintln!("{}\n", human(&renderer, file, problem));
@@ -33,6 +34,9 @@ fn human(renderer: &Renderer, file: &Problems, problem: &Problem) -> String {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
+    if file.text().is_empty() {
+        return bare(renderer, file, problem, level);
+    }
     let end = file.text().len();
     let span = problem.place.span.start.min(end)..problem.place.span.end.min(end);
     let label = if problem.path.is_empty() { String::new() } else { format!("in {}", problem.path) };
@@ -41,6 +45,15 @@ fn human(renderer: &Renderer, file: &Problems, problem: &Problem) -> String {
         .path(file.file().to_owned())
         .annotation(AnnotationKind::Primary.span(span).label(label));
     let mut group = title.element(snippet);
+    if let Some(help) = &problem.help {
+        group = group.element(Level::HELP.message(help.clone()));
+    }
+    renderer.render(&[group])
+}
+
+/// A problem of a file or folder in which nothing can be shown.
+fn bare(renderer: &Renderer, file: &Problems, problem: &Problem, level: Level<'_>) -> String {
+    let mut group = level.primary_title(problem.message.clone()).id(problem.code).element(Origin::path(file.file()));
     if let Some(help) = &problem.help {
         group = group.element(Level::HELP.message(help.clone()));
     }

@@ -2,8 +2,10 @@
 
 use std::io::IsTerminal;
 
+use terminal_size::{Height, Width};
+
 /// A line is this wide where nobody says how wide it is.
-const WIDTH: usize = 100;
+const WIDTH: usize = 140;
 
 /// What the place where text is printed can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,24 +21,28 @@ pub(super) struct Look {
 impl Look {
     /// Of stdout.
     pub(super) fn of_stdout() -> Look {
-        Look::of(std::io::stdout().is_terminal(), &|name| std::env::var(name).ok())
+        let size = terminal_size::terminal_size_of(std::io::stdout());
+        Look::of(std::io::stdout().is_terminal(), size, &|name| std::env::var(name).ok())
     }
 
     /// Of stderr.
     pub(super) fn of_stderr() -> Look {
-        Look::of(std::io::stderr().is_terminal(), &|name| std::env::var(name).ok())
+        let size = terminal_size::terminal_size_of(std::io::stderr());
+        Look::of(std::io::stderr().is_terminal(), size, &|name| std::env::var(name).ok())
     }
 
-    fn of(is_terminal: bool, variable: &dyn Fn(&str) -> Option<String>) -> Look {
+    fn of(is_terminal: bool, size: Option<(Width, Height)>, variable: &dyn Fn(&str) -> Option<String>) -> Look {
         let given = |name: &str| variable(name).filter(|value| !value.is_empty());
         // The first that is set decides; without any, what is usual now.
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(given);
         let says_unicode = |locale: String| locale.to_lowercase().replace('-', "").contains("utf8");
+        let columns = given("COLUMNS").and_then(|columns| columns.parse().ok());
+        let measured = || size.map(|(Width(columns), _)| usize::from(columns));
         let is_dumb = given("TERM").is_some_and(|term| term == "dumb");
         Look {
             styled: is_terminal && !is_dumb && given("NO_COLOR").is_none(),
             unicode: locale.is_none_or(says_unicode),
-            width: given("COLUMNS").and_then(|columns| columns.parse().ok()).unwrap_or(WIDTH).clamp(40, 400),
+            width: columns.or_else(measured).unwrap_or(WIDTH).clamp(40, 400),
         }
     }
 
@@ -47,17 +53,16 @@ impl Look {
 
     /// The mark of what is as it should be, or is not.
     pub(super) fn mark(self, is_good: bool) -> String {
-        match (is_good, self.unicode) {
-            (true, true) => self.style("32", "✓"),
-            (true, false) => self.style("32", "+"),
-            (false, true) => self.style("31", "✗"),
-            (false, false) => self.style("31", "x"),
-        }
+        if is_good { self.style("32", "✓") } else { self.style("31", "✗") }
     }
 
-    /// An arrow from a thing to what becomes of it.
-    pub(super) fn arrow(self) -> &'static str {
-        if self.unicode { "→" } else { "->" }
+    /// A page without signs that cannot be shown.
+    pub(super) fn fit(self, page: String) -> String {
+        const PLAIN: [(&str, &str); 6] = [("✓", "+"), ("✗", "x"), ("→", "->"), ("·", "-"), ("–", "-"), ("…", "...")];
+        match self.unicode {
+            true => page,
+            false => PLAIN.iter().fold(page, |page, (sign, plain)| page.replace(sign, plain)),
+        }
     }
 }
 
@@ -69,17 +74,25 @@ mod tests {
     fn check(is_terminal: bool, environment: &[(&str, &str)], expected: (bool, bool, usize)) {
         let variable =
             |name: &str| environment.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_string());
-        let look = Look::of(is_terminal, &variable);
+        let look = Look::of(is_terminal, is_terminal.then_some((Width(90), Height(30))), &variable);
         assert_eq!((look.styled, look.unicode, look.width), expected, "{environment:?}");
     }
 
     #[test]
+    fn signs_have_plain_forms() {
+        let look = Look { styled: false, unicode: false, width: 80 };
+        let page = |look: Look| look.fit(format!("{} a → b · c… {} –", look.mark(true), look.mark(false)));
+        assert_eq!(page(look), "+ a -> b - c... x -");
+        assert_eq!(page(Look { unicode: true, ..look }), "✓ a → b · c… ✗ –");
+    }
+
+    #[test]
     fn the_environment_says_what_can_be_shown() {
-        check(true, &[], (true, true, 100));
-        check(false, &[], (false, true, 100));
-        check(true, &[("NO_COLOR", "1"), ("LANG", "C.UTF-8")], (false, true, 100));
+        check(true, &[], (true, true, 90));
+        check(false, &[], (false, true, 140));
+        check(true, &[("NO_COLOR", "1"), ("LANG", "C.UTF-8")], (false, true, 90));
         check(true, &[("NO_COLOR", ""), ("LANG", "en_US.utf8"), ("COLUMNS", "72")], (true, true, 72));
-        check(true, &[("TERM", "dumb"), ("LC_ALL", "C"), ("LANG", "C.UTF-8")], (false, false, 100));
+        check(true, &[("TERM", "dumb"), ("LC_ALL", "C"), ("LANG", "C.UTF-8")], (false, false, 90));
         check(true, &[("LC_ALL", ""), ("LC_CTYPE", "POSIX"), ("COLUMNS", "7")], (true, false, 40));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::codes::{self, Met};
 use crate::action::{Facts, Field};
 use crate::destination;
 use crate::http;
@@ -18,7 +19,7 @@ pub(super) fn mappings() -> String {
     page.push_str(
         "One file is one destination. [`intercom.yaml`](intercom.yaml) is commented line by line; this page has the tables:\n\
          [actions](#actions), [expressions](#expressions), [paths](#paths), [directives](#directives), [Liquid](#liquid),\n\
-         [what differs from Segment](#what-differs-from-segment), [trigger functions](#trigger-functions).\n\n## Actions\n",
+         [what differs from Segment](#what-differs-from-segment), [trigger functions](#trigger-functions), [codes](#codes).\n\n## Actions\n",
     );
     for kind in destination::KINDS {
         for facts in (kind.actions)() {
@@ -32,7 +33,20 @@ pub(super) fn mappings() -> String {
         &["function", "what it gives"],
         trigger::FUNCTIONS.iter().map(|one| vec![format!("`{}`", one.usage), one.docs.to_owned()]),
     );
+    page.push_str(
+        "\n## Codes\n\nStable words in problems, warnings, dead letters and metrics.\n\n### Of files\n\nWhat `interline check` finds.\n\n",
+    );
+    of_codes(&mut page, Met::File);
+    page.push_str("\n### Of mapping\n\nWhat becomes of an event's values. What is no warning makes a dead letter.\n\n");
+    of_codes(&mut page, Met::Mapping);
+    page.push_str("\n### Of deliveries\n\n");
+    of_codes(&mut page, Met::Delivery);
     page
+}
+
+fn of_codes(page: &mut String, part: Met) {
+    let rows = codes::met(part).map(|code| vec![format!("`{}`", code.word), code.meaning.to_owned()]);
+    table(page, &["code", "what it means"], rows);
 }
 
 fn action(page: &mut String, facts: &Facts) {

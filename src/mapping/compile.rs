@@ -6,11 +6,15 @@ use crate::mapping::case::Test;
 use crate::mapping::coerce::{Misfit, coerce, meant_choice};
 use crate::mapping::expression::{Expression, Reader};
 use crate::mapping::file::{Entry, File, Text};
-use crate::mapping::trigger::Trigger;
+use crate::mapping::trigger::{KindSet, Trigger};
 use crate::mapping::{Filled, Mapping, Mappings};
 use crate::yaml::{self, Key, Lookup, Node, Place, Problems, Value, cut, interpolate, meant};
 
 mod cases;
+mod overlap;
+
+/// The code of warnings about triggers that mean what they say here, and would mean something else at Segment.
+pub const SEGMENT_DIFFERS: &str = "segment_differs";
 
 /// What a file may refer to.
 #[derive(Clone, Copy)]
@@ -44,8 +48,9 @@ pub fn compile(text: &str, file: &str, known: &Known<'_>) -> Result<Compiled, Pr
     interpolate(&mut node, known.lookup, &mut problems);
     let read = File::read(&node, &mut problems);
     let compiled = read.map(|file| {
-        let mappings = Compiler { known, problems: &mut problems }.mappings(&file);
+        let mappings = Compiler { known, problems: &mut problems, kinds: KindSet::ALL }.mappings(&file);
         let names: Vec<&str> = file.mappings.iter().filter_map(|entry| Some(entry.name.as_ref()?.text)).collect();
+        overlap::check(&file.mappings, &mappings, &mut problems);
         cases::check(&file.tests, &mappings, &names, &mut problems);
         (mappings, file.tests)
     });
@@ -66,6 +71,8 @@ fn name_of(file: &str) -> String {
 struct Compiler<'c, 'p> {
     known: &'c Known<'c>,
     problems: &'p mut Problems,
+    /// The calls that come through the file's filter.
+    kinds: KindSet,
 }
 
 impl<'c> Compiler<'c, '_> {
@@ -73,7 +80,9 @@ impl<'c> Compiler<'c, '_> {
         let actions = self.actions(file.destination.as_ref());
         let sources = file.sources.as_deref().map(|sources| self.sources(sources));
         let filter = file.filter.as_ref().and_then(|filter| self.trigger(filter));
-        if file.mappings.is_empty() {
+        self.kinds = filter.as_ref().map_or(KindSet::ALL, Trigger::kinds);
+        let is_refused = self.problems.iter().any(|problem| problem.path.starts_with("mappings"));
+        if file.mappings.is_empty() && !is_refused {
             self.problems.warning("no_mappings", &Place { line: 1, column: 1, ..Place::default() }, "", "no mappings");
         }
         self.names(&file.mappings);
@@ -119,6 +128,13 @@ impl<'c> Compiler<'c, '_> {
                 self.error("unknown_source", source, "source", help);
             }
         }
+        for (at, source) in sources.iter().enumerate() {
+            if sources[..at].iter().any(|other| other.text == source.text) {
+                let message = format!("source `{}` is named twice", source.node.shown());
+                let help = "take one of the two out";
+                self.problems.warning("duplicate_source", &source.node.place, &source.path, message).help(help);
+            }
+        }
         sources.iter().map(|source| source.text.to_owned()).collect()
     }
 
@@ -127,16 +143,25 @@ impl<'c> Compiler<'c, '_> {
             Ok(parsed) => {
                 for warning in parsed.warnings {
                     let place = self.problems.inside(text.node, warning.span);
-                    self.problems.warning("trigger_doubtful", &place, &text.path, warning.message).help = warning.help;
+                    let code = if warning.is_of_segment { SEGMENT_DIFFERS } else { "trigger_doubtful" };
+                    self.problems.warning(code, &place, &text.path, warning.message).help = warning.help;
                 }
                 Some(parsed.trigger)
             }
             Err(problem) => {
                 let place = self.problems.inside(text.node, problem.span);
-                self.problems.error("trigger_invalid", &place, &text.path, problem.message).help = problem.help;
+                let help = self.cut_off(text.node).map(str::to_owned).or(problem.help);
+                self.problems.error("trigger_invalid", &place, &text.path, problem.message).help = help;
                 None
             }
         }
+    }
+
+    /// What to do about a text of which YAML took the rest for a comment.
+    fn cut_off(&self, node: &Node) -> Option<&'static str> {
+        let rest = self.problems.text().get(node.place.span.end..)?;
+        let is_cut = rest.lines().next()?.trim_start().starts_with('#');
+        is_cut.then_some("to YAML a comment begins at ` #`; put single quotes around the whole trigger")
     }
 
     /// Two mappings of one name would be one in the records.
@@ -161,7 +186,8 @@ impl<'c> Compiler<'c, '_> {
             Some((trigger, text)) => (trigger, text),
             None => (self.trigger(&default_trigger()), facts.trigger),
         };
-        let fields = self.fields(entry, facts);
+        let kinds = self.kinds.and(trigger.as_ref().map_or(KindSet::ALL, Trigger::kinds));
+        let fields = self.fields(entry, facts, kinds);
         let trigger = trigger?;
         Some(Mapping {
             name: entry.name.as_ref()?.text.to_owned(),
@@ -176,7 +202,7 @@ impl<'c> Compiler<'c, '_> {
     }
 
     /// How each field is filled, in the action's order.
-    fn fields(&mut self, entry: &Entry<'_>, facts: &'static Facts) -> Vec<Filled> {
+    fn fields(&mut self, entry: &Entry<'_>, facts: &'static Facts, kinds: KindSet) -> Vec<Filled> {
         for (key, _) in entry.fields.iter().filter(|(key, _)| facts.field(&key.name).is_none()) {
             self.unknown_field(entry, key, facts);
         }
@@ -186,9 +212,13 @@ impl<'c> Compiler<'c, '_> {
             let default = || Some(Node::from_json(field.default.as_ref().filter(|_| entry.defaults)?, &entry.place));
             match given {
                 Some(node) if node.is_null() => self.require(field, entry, &node.place, "and cannot be unset"),
-                Some(node) => filled.extend(self.filled(field, node, entry, false)),
+                Some(node) => filled.extend(self.filled(field, node, entry, Some(kinds))),
                 None => match default() {
-                    Some(node) => filled.extend(self.filled(field, &node, entry, true)),
+                    Some(node) => {
+                        let default = self.filled(field, &node, entry, None);
+                        self.check_default(field, default.as_ref(), entry, kinds);
+                        filled.extend(default);
+                    }
                     None => self.require(field, entry, &entry.place, "and has no default here"),
                 },
             }
@@ -213,9 +243,35 @@ impl<'c> Compiler<'c, '_> {
         }
     }
 
-    fn filled(&mut self, field: &'static Field, node: &Node, entry: &Entry<'_>, is_default: bool) -> Option<Filled> {
+    /// A required field whose default comes to nothing for every call that gets here makes each a dead letter.
+    fn check_default(&mut self, field: &Field, default: Option<&Filled>, entry: &Entry<'_>, kinds: KindSet) {
+        let Some(Filled { expression: Expression::Path(path), .. }) = default.filter(|_| field.required) else {
+            return;
+        };
+        if path.root().is_some_and(|root| !kinds.is_empty() && !kinds.have(root)) {
+            let (name, default) = (&field.name, path.text());
+            let message =
+                format!("every delivery will be a dead letter: {kinds} calls have no `{default}` for `{name}`");
+            let place = entry.action.as_ref().map_or(&entry.place, |action| &action.node.place);
+            let path = format!("{}.fields", entry.path);
+            self.problems
+                .warning("field_never_filled", place, &path, message)
+                .help(format!("add `{name}: …` to `fields`"));
+        }
+    }
+
+    /// Reads how a field is filled. `kinds` are the calls that this is for; `None` for a default, which nobody wrote.
+    fn filled(
+        &mut self,
+        field: &'static Field,
+        node: &Node,
+        entry: &Entry<'_>,
+        kinds: Option<KindSet>,
+    ) -> Option<Filled> {
         let path = format!("{}.fields.{}", entry.path, field.name);
-        let mut reader = Reader { problems: self.problems, path: path.clone(), at_event: true };
+        let is_default = kinds.is_none();
+        let kinds = kinds.unwrap_or(KindSet::ALL);
+        let mut reader = Reader { problems: self.problems, path: path.clone(), at_event: true, kinds };
         let expression = Expression::parse(node, &mut reader)?;
         let text = match node.as_written() {
             Json::String(text) => text.into_owned(),

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::json::{Json, Object};
 use crate::mapping::directive::{self, Directive, Sign};
 use crate::mapping::path::{Fault, Path, Scope, Spelling};
+use crate::mapping::trigger::KindSet;
 use crate::yaml::{Key, Node, Problems, Value, cut, nearest};
 
 /// What an expression comes to; `None` when there is nothing.
@@ -92,6 +93,8 @@ pub struct Reader<'p> {
     pub path: String,
     /// Whether paths start at the event itself, so that its members are known.
     pub at_event: bool,
+    /// The calls that the expression is resolved for.
+    pub kinds: KindSet,
 }
 
 /// The members an event may have (reference: Segment spec, common fields).
@@ -156,12 +159,19 @@ impl Reader<'_> {
         }
     }
 
-    /// A first member that no event has, but is one letter from one that all have, is a typing error.
+    /// A first member that no event has, but is one letter from one that all have, is a typing error. One that the calls
+    /// in question never have comes to nothing.
     fn check_root(&mut self, path: &Path, place: &crate::yaml::Place) {
-        let Some(root) = path.root().filter(|root| self.at_event && !EVENT_MEMBERS.contains(root)) else { return };
-        if let Some(near) = nearest(root, EVENT_MEMBERS) {
+        let Some(root) = path.root().filter(|_| self.at_event) else { return };
+        if !EVENT_MEMBERS.contains(&root) {
+            let Some(near) = nearest(root, EVENT_MEMBERS) else { return };
             let message = format!("events have no member `{}`", cut(root));
             self.problems.warning("path_unlikely", place, &self.path, message).help(format!("did you mean `{near}`?"));
+        } else if !self.kinds.is_empty() && !self.kinds.have(root) {
+            let message = format!("{} calls have no `{root}`, so this comes to nothing", self.kinds);
+            let instead = self.kinds.iter().next().and_then(|kind| kind.has_instead(root));
+            let help = instead.map(|instead| format!("did you mean `{}`?", path.text().replacen(root, instead, 1)));
+            self.problems.warning("path_unlikely", place, &self.path, message).help = help;
         }
     }
 }

@@ -137,9 +137,9 @@ fn known_help(key: &str) -> Option<&'static str> {
 
 /// The truth value that a word of older YAML stood for.
 fn meant_flag(node: &Node) -> Option<&'static str> {
-    match node.as_text()?.trim().to_lowercase().as_str() {
-        "yes" | "y" | "on" | "true" => Some("write `true`"),
-        "no" | "n" | "off" | "false" => Some("write `false`"),
+    match node.shown().trim().to_lowercase().as_str() {
+        "yes" | "y" | "on" | "true" | "1" => Some("write `true`"),
+        "no" | "n" | "off" | "false" | "0" => Some("write `false`"),
         _ => None,
     }
 }
@@ -195,6 +195,11 @@ impl<'n, 'p> Section<'n, 'p> {
         match wanted {
             "text" if is_plain => problem.help("put quotes around it"),
             "a list" if is_plain => problem.help(format!("write [{}]", node.shown())),
+            "a list" if node.as_map().is_some() => problem.help("begin each item with `- `"),
+            "a map" if key == "fields" => problem.help("name the field it is for: `fields: { name: $.traits.name }`"),
+            "text" if key == "trigger" || key == "filter" => {
+                problem.help("join conditions by `and` or `or` in one text")
+            }
             "true or false" => problem.help = meant_flag(node).map(str::to_owned),
             _ => {}
         }

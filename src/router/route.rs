@@ -153,6 +153,9 @@ fn hash(space: &str, id: &str) -> u64 {
 }
 
 #[cfg(test)]
+mod agreement;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::json;

@@ -119,6 +119,15 @@ fn in_words(error: &Error) -> String {
     if text.contains("expected '-' indicator") || text.contains("expected <block end>") {
         return "indented unlike the lines above".to_owned();
     }
+    if text.contains("mapping values are not allowed") {
+        return "`: ` within text that has no quotes".to_owned();
+    }
+    if text.contains("trailing content after") && text.contains("quoted") {
+        return "the text goes on after its closing quote".to_owned();
+    }
+    if let Some((_, sign)) = text.split_once("unexpected character: `") {
+        return format!("`{}` begins no text", sign.trim_end_matches('\''));
+    }
     match text.split_once("did not find expected ") {
         Some((_, expected)) => format!("expected {}", expected.replace("'", "`")),
         None => flow::unmask_text(text.rsplit_once("while ").map_or(text, |(_, what)| what)),
@@ -130,6 +139,8 @@ fn syntax_help(error: &Error, found: &str) -> &'static str {
     let text = error.to_string();
     if text.contains("a tag") {
         "put quotes around text that begins with `!`"
+    } else if text.contains("trailing content after") {
+        "put single quotes around text with double quotes in it, or double around single"
     } else if text.contains("quoted") {
         "a quote that was opened here or above is not closed"
     } else if found.starts_with(['@', '`', '%']) {

@@ -1,16 +1,17 @@
 //! An explanation as people read it.
 
 use std::fmt::Write;
-use std::io::IsTerminal;
 
 use crate::cli::report::counted;
+use crate::cli::terminal::Look;
 use crate::destination::{Ending, Explained, Explanation, KeptOut, Sent};
 use crate::json::Json;
 use crate::mapping::{ExplainedField, trigger};
-use crate::yaml::cut;
 
 /// Requests whose body is longer than this are written over several lines.
 const LINE_MAX: usize = 100;
+/// Values are shown at least so far.
+const VALUE_MIN: usize = 40;
 /// Expressions longer than this have their value on a line of its own.
 const EXPRESSION_MAX: usize = 32;
 
@@ -20,8 +21,9 @@ pub(super) fn page(
     event: &Json<'_>,
     new_contact: bool,
     number: Option<(usize, usize)>,
+    look: Look,
 ) -> String {
-    let mut page = Page { text: String::new(), styled: is_styled(), new_contact };
+    let mut page = Page { text: String::new(), look, new_contact };
     let number = number.map_or(String::new(), |(at, of)| format!("{at} of {of}: "));
     page.line(0, &page.bold(&format!("{number}{}", headline(event))));
     page.kept_out(document);
@@ -37,11 +39,7 @@ pub(super) fn page(
     }
     page.blank();
     page.line(0, &summary(document));
-    page.text
-}
-
-fn is_styled() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+    look.fit(page.text)
 }
 
 /// Which call it is, of whom, and when.
@@ -62,7 +60,7 @@ fn summary(document: &Explanation) -> String {
 
 struct Page {
     text: String,
-    styled: bool,
+    look: Look,
     new_contact: bool,
 }
 
@@ -76,7 +74,7 @@ impl Page {
     }
 
     fn style(&self, code: &str, text: &str) -> String {
-        if self.styled { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+        self.look.style(code, text)
     }
 
     fn bold(&self, text: &str) -> String {
@@ -84,7 +82,7 @@ impl Page {
     }
 
     fn mark(&self, is_good: bool) -> String {
-        if is_good { self.style("32", "✓") } else { self.style("31", "✗") }
+        self.look.mark(is_good)
     }
 
     fn kept_out(&mut self, document: &Explanation) {
@@ -147,16 +145,21 @@ impl Page {
             |width: &dyn Fn(&ExplainedField) -> usize| shown.iter().map(|field| width(field)).max().unwrap_or(0);
         let names = widest(&|field| field.field.chars().count());
         let expressions = widest(&|field| field.expression.chars().count()).min(EXPRESSION_MAX);
+        // What stands around a value: indentation, blanks, the arrow and `(default)`.
+        let room = self.look.width.saturating_sub(names + expressions + 22).max(VALUE_MIN);
         for field in shown {
             let default = if field.is_default { self.style("2", "   (default)") } else { String::new() };
             let (name, expression) = (field.field, &field.expression);
             match expression.chars().count() > expressions {
                 true => {
                     self.line(2, &format!("{name:names$}  {expression}"));
-                    self.line(2, &format!("{:names$}  {:expressions$}  → {}{default}", "", "", becomes(field)));
+                    self.line(2, &format!("{:names$}  {:expressions$}  → {}{default}", "", "", becomes(field, room)));
                 }
                 false => {
-                    self.line(2, &format!("{name:names$}  {expression:expressions$}  → {}{default}", becomes(field)));
+                    self.line(
+                        2,
+                        &format!("{name:names$}  {expression:expressions$}  → {}{default}", becomes(field, room)),
+                    );
                 }
             }
         }
@@ -187,7 +190,7 @@ impl Page {
             let head = self.bold(&head);
             self.line(2, &head);
             let Some(body) = &request.body else { continue };
-            for line in body_lines(body.get()) {
+            for line in body_lines(body.get(), self.look.width.saturating_sub(6).min(LINE_MAX)) {
                 self.line(3, &line);
             }
         }
@@ -233,21 +236,29 @@ fn reason(value: &trigger::Operand, condition: &str, holds: bool, reasons: &mut 
     }
 }
 
-/// The value of a field, and what it was fitted to where that is something else.
-fn becomes(field: &ExplainedField) -> String {
+/// The value of a field, and what it was fitted to where that is something else, in so many characters.
+fn becomes(field: &ExplainedField, room: usize) -> String {
     let Some(value) = &field.value else { return "nothing".to_owned() };
     let value = value.to_string();
+    let half = room / 2;
     match field.coerced.as_ref().map(Json::to_string) {
-        Some(coerced) if coerced != value => format!("{} → {}", cut(&value), cut(&coerced)),
-        Some(_) => cut(&value),
-        None if field.error.is_some() => format!("{} → does not fit", cut(&value)),
-        None => format!("{} → left out", cut(&value)),
+        Some(coerced) if coerced != value => format!("{} → {}", cut(&value, half), cut(&coerced, half)),
+        Some(_) => cut(&value, room),
+        None if field.error.is_some() => format!("{} → does not fit", cut(&value, room)),
+        None => format!("{} → left out", cut(&value, room)),
+    }
+}
+
+fn cut(text: &str, room: usize) -> String {
+    match text.char_indices().nth(room) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
     }
 }
 
 /// A body on one line where it fits, else indented.
-fn body_lines(body: &str) -> Vec<String> {
-    let indented = crate::json::parse(body.as_bytes()).ok().filter(|_| body.chars().count() > LINE_MAX);
+fn body_lines(body: &str, line_max: usize) -> Vec<String> {
+    let indented = crate::json::parse(body.as_bytes()).ok().filter(|_| body.chars().count() > line_max);
     let indented = indented.and_then(|json| serde_json::to_string_pretty(&json).ok());
     indented.unwrap_or_else(|| body.to_owned()).lines().map(str::to_owned).collect()
 }

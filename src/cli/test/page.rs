@@ -14,7 +14,7 @@ pub(super) fn page(run: &Run, filter: Option<&str>, look: Look) -> String {
         tested(&mut text, file, look);
     }
     text.push_str(&summary(run, filter, look));
-    text
+    look.fit(text)
 }
 
 fn tested(text: &mut String, file: &Tested, look: Look) {

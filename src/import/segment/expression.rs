@@ -12,6 +12,7 @@ use regex::Regex;
 use crate::json::{Json, Object};
 use crate::mapping::expression::{Expression, Reader};
 use crate::mapping::path::{Path, Spelling};
+use crate::mapping::trigger::KindSet;
 use crate::yaml::{self, Problems, write};
 
 /// The arguments of a directive that are expressions themselves; of all others nothing is touched.
@@ -122,7 +123,7 @@ fn compile(value: &Json<'_>) -> Option<Expression> {
     let text = write::entry(0, "value", value).join("\n");
     let mut problems = Problems::new("", text);
     let node = yaml::parse(&mut problems)?;
-    let mut reader = Reader { problems: &mut problems, path: String::new(), at_event: false };
+    let mut reader = Reader { problems: &mut problems, path: String::new(), at_event: false, kinds: KindSet::ALL };
     let expression = Expression::parse(node.get("value")?, &mut reader)?;
     problems.is_empty().then_some(expression)
 }
@@ -207,7 +208,7 @@ mod tests {
                 let text = write::entry(0, "value", value).join("\n");
                 let mut problems = Problems::new("", text);
                 let node = yaml::parse(&mut problems).unwrap();
-                let mut reader = Reader { problems: &mut problems, path: String::new(), at_event: false };
+                let mut reader = Reader { problems: &mut problems, path: String::new(), at_event: false, kinds: KindSet::ALL };
                 let expression = Expression::parse(node.get("value").unwrap(), &mut reader);
                 let expression = expression?;
                 let scope = Scope::new(&event);

@@ -123,7 +123,8 @@ mappings:
 
 #[test]
 fn the_fifty_first_mapping_is_refused_by_name() {
-    let mappings: String = (1..=52).map(|n| format!("  - {{ name: m{n}, action: greet }}\n")).collect();
+    let mappings: String =
+        (1..=52).map(|n| format!("  - {{ name: m{n}, action: greet, fields: {{ seats: {n} }} }}\n")).collect();
     says(
         &format!("destination: fake\nmappings:\n{mappings}"),
         &["53:13 error too_many_mappings mappings[50]"],
@@ -202,4 +203,84 @@ fn a_trigger_over_several_lines_is_pointed_into() {
 fn warnings_travel_with_success() {
     let compiled = compiled(&fields("id: $.traits.ids.0")).unwrap();
     assert_eq!(compiled.problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), ["path_rewritten"]);
+}
+
+/// A file of these mappings, each one line, from line 3 on.
+fn mappings(mappings: &[&str]) -> String {
+    let lines: Vec<String> = mappings.iter().map(|mapping| format!("  - {{ {mapping} }}\n")).collect();
+    format!("destination: fake\nmappings:\n{}", lines.concat())
+}
+
+#[test]
+fn mappings_that_do_the_same_are_named() {
+    let twins = [
+        "name: a, action: leave, trigger: 'type = \"track\" and event = \"A\"', fields: { id: $.userId }",
+        "name: b, action: leave, trigger: '(type = \"track\") and event=\"A\"', fields: { id: $.userId }",
+        "name: c, action: leave, trigger: 'type = \"track\" and event = \"A\"', fields: { id: $.anonymousId }",
+        "name: d, action: leave, enabled: false, trigger: 'type = \"track\" and event = \"A\"', fields: { id: $.userId }",
+    ];
+    says(&mappings(&twins), &["4:13 warning duplicate_mapping mappings[1].name"], "`b` does the same as `a`");
+}
+
+#[test]
+fn mappings_whose_events_the_filter_keeps_out_are_named() {
+    let file = mappings(&[
+        "name: a, action: greet, trigger: 'type = \"identify\" and context.env = \"test\"'",
+        "name: b, action: greet",
+        "name: c, action: greet, trigger: 'type = \"track\" and type = \"page\"'",
+    ]);
+    let file = file.replace("mappings:", "filter: context.env != \"test\"\nmappings:");
+    let expected =
+        ["4:13 warning mapping_unreachable mappings[0].name", "6:60 warning trigger_doubtful mappings[2].trigger"];
+    says(&file, &expected, "`a` never runs");
+}
+
+#[test]
+fn paths_that_no_call_of_the_trigger_has_are_named() {
+    let file = mappings(&[
+        "name: a, action: greet, fields: { extra: $.properties.name, facts: { x: '{{ groupId }}', y: $.context.traits.x } }",
+        "name: b, action: greet, trigger: 'type = \"track\" or type = \"identify\"', fields: { extra: $.properties.name }",
+        "name: c, action: greet, trigger: 'userId != null', fields: { extra: { $first: [ $.traits.name, $.properties.name ] } }",
+    ]);
+    let expected = [
+        "3:48 warning path_unlikely mappings[0].fields.extra",
+        "3:83 warning path_unlikely mappings[0].fields.facts.x",
+    ];
+    says(&file, &expected, "did you mean `$.traits.name`?");
+    let filtered = mappings(&["name: a, action: greet, trigger: 'userId != null', fields: { extra: $.traits.name }"]);
+    let filtered = filtered.replace("mappings:", "filter: type = \"page\"\nmappings:");
+    says(&filtered, &["4:75 warning path_unlikely mappings[0].fields.extra"], "page calls have no `traits`");
+}
+
+#[test]
+fn members_of_other_calls_are_named() {
+    let file = mappings(&["name: a, action: leave, trigger: 'type = \"identify\"', fields: { id: $.event }"]);
+    says(&file, &["3:75 warning path_unlikely mappings[0].fields.id"], "identify calls have no `event`");
+}
+
+#[test]
+fn tests_speak_of_what_the_file_has() {
+    let file = mappings(&["name: a, action: greet", "name: b, enabled: false, action: greet"]);
+    let tests = r#"tests:
+  - { name: t, event: { type: identify }, expect: [ { mapping: z9 } ] }
+  - { name: t, event: { type: identify }, expect: [ { mapping: b }, { mapping: a, payload: { emial: x } } ] }
+  - { name: u, event: { type: identify }, only: false, expect: [] }
+  - { name: v, event: { type: identify }, expect: [ { mapping: a, error: e, payload: { id: x } }, { mapping: a } ] }
+  - { name: w, event: x, expect: [ { mapping: a, matched: false, warnings: [] }, { mapping: b, outcome: done } ] }
+  - { name: x }
+"#;
+    let expected = [
+        "6:64 error unknown_mapping tests[0].expect[0].mapping",
+        "7:5 warning duplicate_name tests[1]",
+        "7:64 warning test_of_disabled tests[1].expect[0].mapping",
+        "7:94 error unknown_field tests[1].expect[1].payload.emial",
+        "8:5 warning test_empty tests[2]",
+        "9:64 error value_invalid tests[3].expect[0].mapping",
+        "9:110 error duplicate_name tests[3].expect[1].mapping",
+        "10:23 error value_invalid tests[4].event",
+        "10:105 error value_invalid tests[4].expect[1].outcome",
+        "11:5 error key_missing tests[5]",
+        "11:5 error key_missing tests[5]",
+    ];
+    says(&format!("{file}{tests}"), &expected, "there are: delivered, skipped");
 }

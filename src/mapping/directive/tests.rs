@@ -9,7 +9,12 @@ use crate::yaml::{self, Problems};
 fn resolved(mapping: &str, event: &str) -> String {
     let mut problems = Problems::new("f", mapping);
     let node = yaml::parse(&mut problems).unwrap_or_else(|| panic!("{mapping}: not YAML"));
-    let mut reader = Reader { problems: &mut problems, path: "x".to_owned(), at_event: true };
+    let mut reader = Reader {
+        problems: &mut problems,
+        path: "x".to_owned(),
+        at_event: true,
+        kinds: crate::mapping::trigger::KindSet::ALL,
+    };
     let expression = Expression::parse(&node, &mut reader).unwrap_or_else(|| panic!("{problems}"));
     let event = json::parse(event.as_bytes()).unwrap();
     expression.resolve(&Scope::new(&event)).map_or("-".to_owned(), |json| json.to_string())
@@ -53,7 +58,12 @@ fn no_event_makes_a_mapping_run_long_or_fill_the_memory() {
     ] {
         let mut problems = Problems::new("f", mapping);
         let node = yaml::parse(&mut problems).unwrap();
-        let mut reader = Reader { problems: &mut problems, path: "x".to_owned(), at_event: true };
+        let mut reader = Reader {
+            problems: &mut problems,
+            path: "x".to_owned(),
+            at_event: true,
+            kinds: crate::mapping::trigger::KindSet::ALL,
+        };
         let expression = Expression::parse(&node, &mut reader).unwrap_or_else(|| panic!("{problems}"));
         let scope = Scope::new(&event);
         let found = expression.resolve(&scope);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::json;
+use crate::mapping::trigger::KindSet;
 use crate::yaml;
 
 mod properties;
@@ -13,7 +14,8 @@ const EVENT: &str = r#"{"type":"track","userId":"u1","properties":{"s":"Hello Wo
 fn read(text: &str) -> (Option<Expression>, Problems) {
     let mut problems = Problems::new("f", text);
     let node = yaml::parse(&mut problems).unwrap_or_else(|| panic!("{text}: not YAML"));
-    let mut reader = Reader { problems: &mut problems, path: "fields.x".to_owned(), at_event: true };
+    let mut reader =
+        Reader { problems: &mut problems, path: "fields.x".to_owned(), at_event: true, kinds: KindSet::ALL };
     let expression = Expression::parse(&node, &mut reader);
     (expression, problems)
 }

@@ -26,9 +26,31 @@ impl KindSet {
         self.0 == 0
     }
 
+    /// Those that are in both.
+    pub fn and(self, other: KindSet) -> KindSet {
+        KindSet(self.0 & other.0)
+    }
+
+    /// Whether one of them has the member `root` (reference: [`Kind::has`]).
+    pub fn have(self, root: &str) -> bool {
+        self.iter().any(|kind| kind.has(root))
+    }
+
     /// Those that are in this, in the order of [`Kind::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Kind> {
         Kind::ALL.into_iter().filter(move |kind| self.contains(*kind))
+    }
+}
+
+/// As a sentence names them: `track and page`.
+impl std::fmt::Display for KindSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&str> = self.iter().map(Kind::name).collect();
+        match names.split_last() {
+            Some((last, [])) => f.write_str(last),
+            Some((last, others)) => write!(f, "{} and {last}", others.join(", ")),
+            None => f.write_str("no"),
+        }
     }
 }
 

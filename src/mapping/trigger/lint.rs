@@ -5,6 +5,7 @@ use crate::json::Json;
 
 use super::functions::Function;
 use super::path::{CONTAINERS, Path, ROOTS};
+use super::possible::possible;
 use super::tree::{Call, Comparison, Expr, Node, Operator};
 use super::{Problem, Trigger, nearest};
 
@@ -13,11 +14,72 @@ pub(super) fn warnings(trigger: &Trigger) -> Vec<Problem> {
     let mut warnings = Vec::new();
     trigger.root.visit(&mut |node| part(node, &trigger.text, &mut warnings));
     conditions(&trigger.root, &mut warnings);
-    if warnings.is_empty() && trigger.kinds().is_empty() && trigger.root.as_literal().is_none() {
-        let help = "a part of it holds for no call, or two parts ask for different calls";
-        warnings.push(Problem::new(trigger.root.span.clone(), "no event fulfils this").help(help));
-    }
+    members(trigger, &mut warnings);
+    undecided(&trigger.root, &trigger.text, &mut warnings);
     warnings
+}
+
+/// Members that no call has which can fulfil the trigger.
+fn members(trigger: &Trigger, warnings: &mut Vec<Problem>) {
+    let kinds = trigger.kinds();
+    trigger.root.visit(&mut |node| {
+        let Some(path) = node.as_path().filter(|_| !kinds.is_empty()) else { return };
+        let root = path.root();
+        if ROOTS.contains(&root) && !kinds.have(root) {
+            let mut problem = Problem::new(node.span.clone(), format!("{kinds} calls have no `{root}`"));
+            problem.help = kinds.iter().next().and_then(|kind| kind.has_instead(root)).map(|instead| {
+                let rest = trigger.text[node.span.clone()].strip_prefix(root).unwrap_or_default();
+                format!("did you mean `{instead}{rest}`?")
+            });
+            warnings.push(problem);
+        }
+    });
+}
+
+/// Parts that no event fulfils because they exclude each other, and parts that every event fulfils. `true` and `false`
+/// are meant. Whether there was one.
+fn undecided(node: &Node, text: &str, warnings: &mut Vec<Problem>) -> bool {
+    let below = node.children().into_iter().fold(false, |found, child| undecided(child, text, warnings) | found);
+    let is_meant = |parts: &[Node]| parts.iter().any(|part| part.as_literal().is_some());
+    match &node.expr {
+        _ if below => true,
+        Expr::And(parts) if !is_meant(parts) && !possible(&[(node, true)]) => {
+            warnings.extend(excluded(node, parts, text, warnings));
+            true
+        }
+        Expr::Or(parts) if !is_meant(parts) && !possible(&[(node, false)]) => {
+            let unequal = |part: &Node| matches!(&part.expr, Expr::Compare(one) if one.operator == Operator::NotEqual);
+            let help = if parts.iter().all(unequal) {
+                "did you mean `and`?"
+            } else {
+                "what one part excludes, another allows"
+            };
+            warnings.push(Problem::new(node.span.clone(), "every event fulfils this").help(help));
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Says which two of the parts exclude each other, where it is two. `None` when what is wrong with one is told already.
+fn excluded(node: &Node, parts: &[Node], text: &str, warnings: &[Problem]) -> Option<Problem> {
+    let pairs = (0..parts.len()).flat_map(|at| (0..at).map(move |before| (&parts[before], &parts[at])));
+    let mut alone_then_pairs = parts.iter().map(|part| (part, part)).chain(pairs);
+    let Some((one, other)) = alone_then_pairs.find(|(one, other)| !possible(&[(one, true), (other, true)])) else {
+        let help = "some parts of it exclude each other";
+        return Some(Problem::new(node.span.clone(), "no event fulfils this").help(help));
+    };
+    let within =
+        |part: &Node, warning: &Problem| part.span.start <= warning.span.start && warning.span.end <= part.span.end;
+    if warnings.iter().any(|warning| within(one, warning) || within(other, warning)) {
+        return None;
+    }
+    if std::ptr::eq(one, other) {
+        return Some(Problem::new(one.span.clone(), "no event fulfils this").help("no value is as it asks for"));
+    }
+    let first = crate::yaml::cut(text[one.span.clone()].trim());
+    let problem = Problem::new(other.span.clone(), format!("no event fulfils both this and `{first}`"));
+    Some(problem.help("join the two by `or`, or take one out"))
 }
 
 fn part(node: &Node, text: &str, warnings: &mut Vec<Problem>) {

@@ -29,6 +29,7 @@ mod lex;
 mod lint;
 mod parse;
 mod path;
+mod possible;
 mod refuse;
 mod segment;
 mod tree;
@@ -76,6 +77,8 @@ pub struct Problem {
     pub message: String,
     /// What to write instead.
     pub help: Option<String>,
+    /// Whether it is about what Segment would make of the text, rather than about what it means here.
+    pub is_of_segment: bool,
 }
 
 impl Trigger {
@@ -88,7 +91,8 @@ impl Trigger {
         let tokens = lex::tokens(text)?;
         let trigger = Trigger { text: text.into(), root: parse::tree(text, &tokens)? };
         let mut warnings = lint::warnings(&trigger);
-        warnings.extend(segment::warnings(text, &tokens, &trigger.root));
+        let of_segment = segment::warnings(text, &tokens, &trigger.root).into_iter();
+        warnings.extend(of_segment.map(|warning| Problem { is_of_segment: true, ..warning }));
         warnings.sort_by_key(|warning| warning.span.start);
         Ok(Parsed { trigger, warnings })
     }
@@ -107,6 +111,16 @@ impl Trigger {
     /// The calls that can fulfil this: for an event whose `type` is not among them the trigger does not hold.
     pub fn kinds(&self) -> KindSet {
         kinds::possible(&self.root)
+    }
+
+    /// Whether some event may fulfil both; where this is false there is none.
+    pub fn may_hold_with(&self, other: &Trigger) -> bool {
+        possible::possible(&[(&self.root, true), (&other.root, true)])
+    }
+
+    /// Whether every event that fulfils this is known to fulfil `other` as well.
+    pub fn implies(&self, other: &Trigger) -> bool {
+        !possible::possible(&[(&self.root, true), (&other.root, false)])
     }
 
     /// The paths this reads, in the order of the text.
@@ -138,7 +152,7 @@ impl PartialEq for Trigger {
 
 impl Problem {
     fn new(span: Range<usize>, message: impl Into<String>) -> Self {
-        Problem { span, message: message.into(), help: None }
+        Problem { span, message: message.into(), help: None, is_of_segment: false }
     }
 
     fn help(mut self, help: impl Into<String>) -> Self {

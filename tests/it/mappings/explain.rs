@@ -121,3 +121,41 @@ fn requests_are_whole_however_long() {
     let body = &document["mappings"][0]["requests"][1]["body"];
     assert_eq!(body["custom_attributes"].as_object().map(Map::len), Some(200));
 }
+
+#[test]
+fn several_events_are_explained_one_after_the_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("events.jsonl");
+    let calls = [r#"{"type":"identify","userId":"u1"}"#, r#"{"type":"identify"}"#, r#"{"type":"page","userId":"u2"}"#];
+    fs::write(&path, calls.join("\n")).unwrap();
+    let run = |format: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_interline"));
+        command.args(["explain", "intercom.yaml", "--format", format, "--event"]).arg(&path).current_dir(folder());
+        command.output().unwrap()
+    };
+    let (page, documents) = (run("human"), run("json"));
+    let (page_text, refusal) = (String::from_utf8(page.stdout).unwrap(), String::from_utf8(page.stderr).unwrap());
+    assert!(page_text.contains("1 of 3: identify · u1") && page_text.contains("3 of 3: page · u2"), "{page_text}");
+    assert!(refusal.starts_with("error: event 2 of 3 would be refused: id_required"), "{refusal}");
+    let documents = String::from_utf8(documents.stdout).unwrap();
+    let matched: Vec<bool> = documents
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["mappings"][0]["matched"] == true)
+        .collect();
+    assert_eq!((page.status.code(), matched), (Some(1), vec![true, false]));
+}
+
+#[test]
+fn a_source_that_is_not_taken_is_kept_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("intercom.yaml");
+    let text = fs::read_to_string(folder().join("intercom.yaml")).unwrap();
+    fs::write(&file, format!("sources: [website]\n{text}")).unwrap();
+    let run = |source: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_interline"));
+        command.args(["explain", "--format", "json", "--source", source, "--event"]);
+        let output = command.arg(folder().join("order.event.json")).arg(&file).output().unwrap();
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()["kept_out"].clone()
+    };
+    assert_eq!((run("website"), run("backend")), (Value::Null, "source".into()));
+}

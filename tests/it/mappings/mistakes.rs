@@ -80,10 +80,10 @@ fn underlines(printed: &str, place: &str) -> bool {
 #[test]
 fn every_mistake_is_shown_where_it_is_with_what_to_do() {
     let (destinations, settings) = (files(""), files("settings/"));
-    assert!(destinations.len() >= 15 && settings.len() >= 5);
+    assert!(destinations.len() >= 50 && settings.len() >= 5);
     let mut wrong = Vec::new();
     for file in &destinations {
-        let (printed, code) = checked(&[file]);
+        let (printed, code) = checked(&[file, "--deny-warnings"]);
         wrong.extend(examine(file, &printed, code));
     }
     for file in &settings {
@@ -98,4 +98,87 @@ fn several_files_are_checked_at_once() {
     let (printed, code) = checked(&["field_name.yaml", "region.yaml"]);
     assert!(code == Some(1) && printed.contains("field_name.yaml:9:7") && printed.contains("region.yaml:4:11"));
     assert!(printed.ends_with("2 files checked: 2 errors, 0 warnings\n"), "{printed}");
+}
+
+/// How many columns a text takes in a terminal.
+fn columns(text: &str) -> usize {
+    text.chars().map(|c| if c >= '\u{1100}' { 2 } else { 1 }).sum()
+}
+
+/// The columns that are underlined in what is printed, and those that a word takes in the line above.
+fn underlined(printed: &str, word: &str) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
+    let lines: Vec<&str> = printed.lines().collect();
+    let at =
+        lines.iter().position(|line| line.contains('^')).unwrap_or_else(|| panic!("nothing is marked:\n{printed}"));
+    let (shown, marks) = (lines[at - 1], lines[at]);
+    let from = shown.find(word).unwrap_or_else(|| panic!("`{word}` is not shown:\n{printed}"));
+    let start = columns(&marks[..marks.find('^').unwrap()]);
+    (start..start + marks.matches('^').count(), columns(&shown[..from])..columns(&shown[..from + word.len()]))
+}
+
+#[test]
+fn marks_stand_under_the_word_whatever_the_lines_look_like() {
+    let head = "destination: intercom\nsettings: { region: us, access_token: t }\nmappings:\n";
+    let mapping = |name: &str, action: &str| format!("  - {{ name: {name}, action: {action} }}\n");
+    let plain = format!("{head}{}", mapping("Identify", "identfy"));
+    let long = "x".repeat(400);
+    for text in [
+        plain.clone(),
+        plain.replace('\n', "\r\n"),
+        format!("\u{feff}{plain}"),
+        format!("\u{feff}{plain}").replace('\n', "\r\n"),
+        format!("{head}{}", mapping("顧客を識別する", "identfy")),
+        format!("{head}{}", mapping("Größe é", "identfy")),
+        format!("{head}  - {{ name: a,\taction:\t\tidentfy }}\n"),
+        format!("{head}{}", mapping(&long, "identfy")),
+        format!("{head}  - {{ action: identfy, name: {long} }}\n"),
+        plain.trim_end().to_owned(),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("intercom.yaml");
+        fs::write(&path, &text).unwrap();
+        let (printed, code) = checked(&[path.to_str().unwrap()]);
+        let (marks, word) = underlined(&printed, "identfy");
+        assert_eq!((marks, code), (word, Some(1)), "{text:?}\n{printed}");
+    }
+}
+
+#[test]
+fn what_is_about_whole_files_is_said() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path().to_str().unwrap();
+    let (printed, code) = checked(&[folder]);
+    assert!(printed.contains("no destination file is in this folder") && code == Some(0), "{printed}");
+    assert_eq!(checked(&[folder, "--deny-warnings"]).1, Some(1));
+    for name in ["intercom.yaml", "intercom.yml", "other.yaml"] {
+        fs::copy(folder_of_tests().join("none.yaml"), directory.path().join(name)).unwrap();
+    }
+    let other = directory.path().join("other.yaml");
+    let text = fs::read_to_string(&other).unwrap();
+    fs::write(&other, format!("{text}    trigger: type in [\"identify\"]\n")).unwrap();
+    let (printed, code) = checked(&[other.to_str().unwrap(), "--deny-warnings"]);
+    assert!(printed.contains("warning[segment_differs]") && code == Some(0), "{printed}");
+    let (printed, code) = checked(&[folder]);
+    assert!(printed.contains("intercom.yaml is the same destination") && printed.contains("rename one"), "{printed}");
+    assert!(printed.ends_with("3 files checked: 1 error, 1 warning\n") && code == Some(1), "{printed}");
+}
+
+#[test]
+fn mistakes_in_settings_hide_none_in_destination_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = directory.path().join("interline.yaml");
+    let folder_of = |name: &str| directory.path().join(name).display().to_string();
+    fs::create_dir(folder_of("m")).unwrap();
+    fs::copy(folder().join("field_name.yaml"), directory.path().join("m/people.yaml")).unwrap();
+    fs::write(&settings, format!("mappings_dir: {}\ningst: {{}}\n", folder_of("m"))).unwrap();
+    let (printed, code) = checked(&["--config", settings.to_str().unwrap()]);
+    assert!(printed.contains("unknown key `ingst`") && printed.contains("no field `emial`"), "{printed}");
+    fs::write(&settings, format!("mappings_dir: {}\n", folder_of("gone"))).unwrap();
+    let (missing, cannot) = checked(&["--config", settings.to_str().unwrap()]);
+    assert!(missing.contains("cannot read the folder") && missing.contains("mappings_dir names it"), "{missing}");
+    assert_eq!((code, cannot), (Some(1), Some(2)));
+}
+
+fn folder_of_tests() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/test")
 }

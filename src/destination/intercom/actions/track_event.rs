@@ -66,6 +66,7 @@ impl Action for TrackEvent {
     type Client = Client;
     const NAME: &'static str = "track_event";
     const TRIGGER: &'static str = r#"type = "track""#;
+    const ADDS: bool = true;
 
     fn fit(fields: &mut Object<'_>, warnings: &mut Vec<Warning>) -> Result<(), Unfit> {
         fit_name(fields)?;

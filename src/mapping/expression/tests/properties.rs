@@ -157,7 +157,12 @@ fn any_event() -> impl Strategy<Value = Value> {
 fn parse(expression: &Value) -> (Option<Expression>, Problems) {
     let mut problems = Problems::new("f", "");
     let node = Node::from_json(expression, &Place { line: 1, column: 1, ..Place::default() });
-    let mut reader = Reader { problems: &mut problems, path: String::new(), at_event: true };
+    let mut reader = Reader {
+        problems: &mut problems,
+        path: String::new(),
+        at_event: true,
+        kinds: crate::mapping::trigger::KindSet::ALL,
+    };
     (Expression::parse(&node, &mut reader), problems)
 }
 

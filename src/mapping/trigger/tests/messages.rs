@@ -191,8 +191,25 @@ fn legal_but_surely_not_meant() {
     told_of("type = ⟨\"Track\"⟩", "`type` is never \"Track\"", "did you mean \"track\"?");
     let kinds = "it is one of identify, track, page, screen, group, alias";
     told_of("type in ⟨[\"track\", \"order\"]⟩", "`type` is never \"order\"", kinds);
-    let apart = "a part of it holds for no call, or two parts ask for different calls";
-    told_of("⟨type = \"track\" and type = \"page\"⟩", "no event fulfils this", apart);
+    let apart = "join the two by `or`, or take one out";
+    told_of("type = \"track\" and ⟨type = \"page\"⟩", "no event fulfils both this and `type = \"track\"`", apart);
+    told_of(
+        "(event = \"A\" and ⟨event = \"B\"⟩) or event = \"C\"",
+        "no event fulfils both this and `event = \"A\"`",
+        apart,
+    );
+    let inside = "what one part excludes, another allows";
+    told_of("userId != null and !⟨(event = \"A\" or event != \"A\")⟩", "every event fulfils this", inside);
+    told_of("userId != null and ⟨event in []⟩", "no event fulfils this", "no value is as it asks for");
+    let three = "(event = \"A\" or userId = \"a\") and event = \"B\" and userId = \"b\"";
+    told_of(&format!("⟨{three}⟩"), "no event fulfils this", "some parts of it exclude each other");
+    let or = "type = \"track\" and ⟨(event != \"A\" or event != \"B\")⟩";
+    told_of(or, "every event fulfils this", "did you mean `and`?");
+    told_of("⟨event = \"A\" or event != \"A\"⟩", "every event fulfils this", "what one part excludes, another allows");
+    let plan = "type = \"track\" and ⟨traits.plan⟩ = \"pro\"";
+    told_of(plan, "track calls have no `traits`", "did you mean `context.traits.plan`?");
+    let pages = "type in [\"page\", \"screen\"] and ⟨event⟩ = \"Home\"";
+    told_of(pages, "page and screen calls have no `event`", "did you mean `name`?");
     let dates = "dates and texts have no order in triggers";
     told_of("sentAt > ⟨\"2024-01-01\"⟩", "`>` compares numbers only, so this is never true", dates);
     let plain = "write `5` without quotes";

@@ -191,6 +191,43 @@ fn any_text() -> impl Strategy<Value = String> {
     ]
 }
 
+/// A condition whose parts often exclude or imply each other.
+fn any_tight() -> impl Strategy<Value = String> {
+    let parts = vec![
+        "type = \"track\"",
+        "type != \"page\"",
+        "event = \"A\"",
+        "event in [\"A\", \"AB\"]",
+        "match(event, \"A*\")",
+        "event != null",
+        "properties.n > 1",
+        "properties.n <= 1",
+        "properties.n = 1",
+        "properties.n != 2",
+        "properties.n in [1, 2, \"2\"]",
+        "typeof(properties.n) = \"number\"",
+        "properties.n",
+        "!(properties.n >= 2)",
+        "event = properties.n",
+        "1 < properties.n",
+        "length(event) = 2",
+    ];
+    let joined = (prop::collection::vec(select(parts), 1..5), any::<bool>(), any::<bool>());
+    joined.prop_map(|(parts, is_and, negated)| {
+        let text = parts.join(if is_and { " and " } else { " or " });
+        if negated { format!("!({text})") } else { text }
+    })
+}
+
+fn any_small_event() -> impl Strategy<Value = Json<'static>> {
+    let n = vec!["1", "1.0", "1.5", "2", "3", "0", "true", "false", "null", "\"2\"", "\"A\"", "[]"];
+    let parts = (select(vec!["track", "page"]), select(vec!["\"A\"", "\"AB\"", "\"b\"", "null"]), select(n));
+    parts.prop_map(|(kind, event, n)| {
+        let text = format!("{{\"type\":\"{kind}\",\"event\":{event},\"properties\":{{\"n\":{n}}}}}");
+        crate::json::parse(text.as_bytes()).unwrap().into_owned()
+    })
+}
+
 /// The trigger that is this tree, as its own text is read.
 fn read(tree: &Node) -> Trigger {
     let text = tree.to_string();
@@ -223,6 +260,26 @@ proptest! {
         });
         if let Some(kind) = kind && trigger.holds(&event) {
             prop_assert!(trigger.kinds().contains(kind));
+        }
+    }
+
+    #[test]
+    fn what_is_impossible_holds_for_no_event(tree in any_condition(), event in any_event()) {
+        let trigger = read(&tree);
+        let is_call = event.get("type").and_then(Json::as_str).is_some_and(|name| Kind::from_view(name).is_some());
+        if is_call && trigger.holds(&event) {
+            prop_assert!(trigger.may_hold_with(&trigger));
+        }
+    }
+
+    #[test]
+    fn what_is_implied_holds_as_well((one, other) in (any_tight(), any_tight()), event in any_small_event()) {
+        let read = |text: &str| Trigger::parse(text).unwrap().trigger;
+        let (one, other) = (read(&one), read(&other));
+        if one.holds(&event) {
+            prop_assert!(one.may_hold_with(&one));
+            prop_assert!(!one.implies(&other) || other.holds(&event), "{} / {}", one, other);
+            prop_assert!(!other.holds(&event) || one.may_hold_with(&other), "{} / {}", one, other);
         }
     }
 

@@ -1,0 +1,242 @@
+//! Every code that `check`, `explain`, `test`, deliveries and metrics can show, and what it means.
+
+/// Where a code is met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Met {
+    /// A problem of a file.
+    File,
+    /// A warning or refusal while an event is mapped.
+    Mapping,
+    /// How a delivery ends, or a warning on the way.
+    Delivery,
+}
+
+/// A code, and what it means.
+pub(super) struct Code {
+    /// The stable word.
+    pub(super) word: &'static str,
+    /// Where it is met.
+    pub(super) met: Met,
+    /// What it means.
+    pub(super) meaning: &'static str,
+}
+
+const fn file(word: &'static str, meaning: &'static str) -> Code {
+    Code { word, met: Met::File, meaning }
+}
+
+const fn mapping(word: &'static str, meaning: &'static str) -> Code {
+    Code { word, met: Met::Mapping, meaning }
+}
+
+const fn delivery(word: &'static str, meaning: &'static str) -> Code {
+    Code { word, met: Met::Delivery, meaning }
+}
+
+/// All of them, in the order of their words within each part.
+pub(super) const ALL: &[Code] = &[
+    file("directive_invalid", "a directive has an argument it does not take, or lacks one"),
+    file("directive_not_alone", "a directive stands in a map beside other keys"),
+    file("duplicate_destination", "two files have the same name but for `.yaml` and `.yml`"),
+    file("duplicate_key", "a key appears twice in one map"),
+    file("duplicate_mapping", "warning: a mapping does the same as another"),
+    file("duplicate_name", "two mappings have one name, or (a warning) two tests"),
+    file("duplicate_source", "warning: a source is named twice"),
+    file("environment_invalid", "an environment variable sets part of something that is not a group of settings"),
+    file("event_refused", "the tracking API would refuse the event of a test"),
+    file("field_missing", "a required field has no value and no default"),
+    file(
+        "field_never_filled",
+        "warning: the default of a required field comes to nothing for every event that gets there",
+    ),
+    file("file_unreadable", "a file named by `${file:…}` cannot be read"),
+    file("interpolation_invalid", "`${…}` is not closed or names nothing"),
+    file("key_missing", "a key that must be there is not"),
+    file("liquid_invalid", "a text is not Liquid, or asks for something that is not supported"),
+    file("mapping_unreachable", "warning: the filter keeps out every event that a mapping is for"),
+    file("no_files", "warning: there is no destination file in a folder"),
+    file("no_mappings", "warning: a destination file has no mappings"),
+    file("path_invalid", "a path is not JSONPath"),
+    file("path_mistaken", "warning: a text looks like a path without its `$.`"),
+    file("path_rewritten", "warning: a path in Segment's dialect is read as the JSONPath that is shown"),
+    file("path_slow", "warning: a path has a pattern that is compiled again for every element of every event"),
+    file("path_unlikely", "warning: no event, or none that gets there, has what a path begins with"),
+    file("segment_differs", "warning: Segment would read a trigger differently; `--deny-warnings` lets it pass"),
+    file("sent_twice", "warning: what one mapping sends, another sends again"),
+    file("settings_invalid", "a destination's settings do not fit together, or one is missing"),
+    file("template_open", "warning: `{{` in a text holds no path"),
+    file("test_empty", "warning: a test cannot fail, or cannot pass"),
+    file("test_of_disabled", "warning: a test is about a mapping that is switched off"),
+    file("too_many_mappings", "a file has more than 50 mappings"),
+    file("trigger_doubtful", "warning: a trigger is surely not meant so"),
+    file("trigger_invalid", "a trigger cannot be read"),
+    file("unknown_action", "the destination has no such action"),
+    file("unknown_destination", "there is no such kind of destination"),
+    file("unknown_directive", "there is no such directive"),
+    file("unknown_field", "the action has no such field"),
+    file("unknown_key", "there is no such key there"),
+    file("unknown_mapping", "a test names a mapping that is not in the file"),
+    file("unknown_source", "the settings name no such source"),
+    file("unreachable", "warning: part of a directive is never looked at"),
+    file("value_empty", "warning: a value counts as missing"),
+    file("value_invalid", "a value is not what is taken there"),
+    file("variable_unset", "an environment variable named by `${…}` is not set"),
+    file("yaml_invalid", "the file is not YAML"),
+    file("yaml_too_large", "the file is larger, deeper or more repetitive than is taken"),
+    mapping("attribute_nested", "warning: a custom attribute was an object or a list, and was left out"),
+    mapping("attribute_renamed", "warning: a custom attribute was renamed to what Intercom takes"),
+    mapping("attributes_too_many", "warning: custom attributes beyond the most that Intercom takes were left out"),
+    mapping("currency_invalid", "warning: the currency is no text; USD was taken"),
+    mapping("currency_unknown", "warning: the currency is none of ISO 4217"),
+    mapping("field_dropped", "warning: an optional field did not fit and was left out"),
+    mapping("field_invalid", "a required field, or any under `on_invalid: reject`, does not fit"),
+    mapping("field_missing", "a required field came to nothing"),
+    mapping("internal_error", "mapping an event failed because of a bug in Interline"),
+    mapping("metadata_key_too_long", "warning: a metadata key was too long and was left out"),
+    mapping("metadata_nested", "warning: nested metadata was left out"),
+    mapping("metadata_overwritten", "warning: a metadata key gave way to the price"),
+    mapping("metadata_renamed", "warning: a metadata key was renamed to what Intercom takes"),
+    mapping("metadata_repeated", "warning: two metadata keys became one, and one was left out"),
+    mapping("metadata_trimmed", "warning: metadata beyond ten keys was left out"),
+    mapping("more_warnings", "warning: there were more warnings than are kept"),
+    mapping("number_out_of_range", "warning: a number was larger than Intercom takes and was left out"),
+    mapping("number_rounded", "warning: a number was rounded to a whole one"),
+    mapping("payload_invalid", "the payload is not what the action takes"),
+    mapping("revenue_invalid", "warning: the revenue is no amount"),
+    mapping("revenue_rounded", "warning: the revenue was rounded to the smallest unit of its currency"),
+    mapping("text_cut", "warning: a text was longer than Intercom takes and was cut"),
+    mapping("value_converted", "warning: a value was fitted to the field's type"),
+    mapping("value_lost", "warning: a directive could not make anything of a value, and gave nothing"),
+    delivery("action_unknown", "the destination has no such action"),
+    delivery("busy", "the destination is busy with the same thing"),
+    delivery("company_limit", "the contact is in as many companies as Intercom takes"),
+    delivery("company_not_found", "the company is not there"),
+    delivery("conflict", "the destination has something that excludes this"),
+    delivery("connection_failed", "no connection could be made"),
+    delivery("connection_lost", "the connection broke before there was a reply"),
+    delivery("contact_ambiguous", "warning: several contacts fit, and one was taken"),
+    delivery("contact_archived", "the contact is archived and stays so"),
+    delivery("contact_conflict", "another contact has one of the identities"),
+    delivery("contact_merged", "the contact was merged into others too often over"),
+    delivery("contact_not_found", "the contact is not there yet"),
+    delivery("contact_unarchived", "warning: the contact was archived and is not any longer"),
+    delivery("email_taken", "warning: the e-mail address belongs to another contact and was left out"),
+    delivery("event_names_exhausted", "the workspace has as many event names as Intercom takes"),
+    delivery("gone", "the destination has given this up"),
+    delivery("id_invalid", "an id cannot stand in a path"),
+    delivery("lead_unsettled", "a lead changed while it was made a user"),
+    delivery("no_identity", "the call names nobody that the action could be about"),
+    delivery("not_attached", "there is nothing to detach"),
+    delivery("not_found", "the destination does not have what the request is about"),
+    delivery("payload_rejected", "the destination does not take the payload"),
+    delivery("permission_missing", "the token lacks a permission"),
+    delivery("plan_restricted", "the workspace's plan does not cover this"),
+    delivery("rate_limited", "the destination asked to slow down"),
+    delivery("redirected", "the destination answered with a redirect, which is not followed"),
+    delivery("reply_unreadable", "the destination's reply cannot be read"),
+    delivery("request_invalid", "the request cannot be sent"),
+    delivery("role_kept", "warning: a user was not made a lead"),
+    delivery("server_error", "the destination had an error of its own"),
+    delivery("timeout", "a request was sent, and no reply came in time"),
+    delivery("unauthorized", "the credentials were refused"),
+    delivery("unchanged", "the update would change nothing"),
+    delivery("unexpected_reply", "the destination's reply is none that is known"),
+    delivery("version_invalid", "the destination does not know the version that is asked for"),
+];
+
+/// The codes met somewhere, in the order of their words.
+pub(super) fn met(met: Met) -> impl Iterator<Item = &'static Code> {
+    ALL.iter().filter(move |code| code.met == met)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use regex::Regex;
+
+    use super::*;
+
+    /// Rust files below a folder, without those that hold only tests.
+    fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let is_test = path.iter().any(|part| part == "tests" || part == "tests.rs" || part == "fake.rs");
+            if path.is_dir() {
+                files(&path, found);
+            } else if !is_test && path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+
+    /// The codes that the code of these rooms gives, as it is written.
+    fn given() -> BTreeSet<String> {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut paths = Vec::new();
+        for room in ["yaml", "mapping", "destination", "cli"] {
+            files(&source.join(room), &mut paths);
+        }
+        let patterns = [
+            r#"(?:\.error|\.warning|Failure::rejected)\(\s*"([a-z_]+)""#,
+            r#"(?:Unfit|Failure)::new\(\s*(?:[A-Za-z:]+,\s*)?"([a-z_]+)""#,
+            r#"Kind::[A-Z][A-Za-z]+, "([a-z_]+)"\)"#,
+            r#"Warning::new\(\s*[^,;]+,\s*"([a-z_]+)""#,
+            r#"Skipped\(\s*"([a-z_]+)""#,
+            r#"notes\.push\(\(\s*"([a-z_]+)""#,
+            r#"const [A-Z_]+: &(?:'static )?str = "([a-z]+_[a-z_]+)";"#,
+            r#"^\s*\("([a-z]+_[a-z_]+)", (?:format!|message|")"#,
+        ];
+        let patterns = patterns.map(|pattern| Regex::new(&format!("(?m){pattern}")).unwrap());
+        let mut words = BTreeSet::new();
+        for path in paths {
+            let text = fs::read_to_string(path).unwrap();
+            let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+            for pattern in &patterns {
+                words.extend(pattern.captures_iter(text).map(|found| found[1].to_owned()));
+            }
+        }
+        words
+    }
+
+    #[test]
+    fn every_code_has_its_meaning_and_no_other_is_listed() {
+        const NOT_CODES: &[&str] = &[
+            "company_written",
+            "ends_with",
+            "identify_company",
+            "identify_contact",
+            "interline_text",
+            "starts_with",
+            "track_event",
+        ];
+        let given = given();
+        assert!(given.len() > 60, "{given:?}");
+        let unlisted: Vec<&String> = given
+            .iter()
+            .filter(|word| !NOT_CODES.contains(&word.as_str()) && !ALL.iter().any(|code| code.word == *word))
+            .collect();
+        assert!(unlisted.is_empty(), "codes without a meaning in src/generate/codes.rs: {unlisted:?}");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut paths = Vec::new();
+        files(&source, &mut paths);
+        let all: String = paths
+            .iter()
+            .filter(|path| !path.ends_with("generate/codes.rs"))
+            .map(|path| fs::read_to_string(path).unwrap())
+            .collect();
+        let unused: Vec<&str> =
+            ALL.iter().map(|code| code.word).filter(|word| !all.contains(&format!("\"{word}\""))).collect();
+        assert!(unused.is_empty(), "listed in src/generate/codes.rs and used nowhere: {unused:?}");
+    }
+
+    #[test]
+    fn codes_stand_in_order_and_once() {
+        for part in [Met::File, Met::Mapping, Met::Delivery] {
+            let words: Vec<&str> = met(part).map(|code| code.word).collect();
+            assert!(words.is_sorted_by(|one, other| one < other), "{words:?}");
+        }
+    }
+}
