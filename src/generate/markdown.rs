@@ -6,33 +6,37 @@ use super::codes::{self, Met};
 use crate::action::{Facts, Field};
 use crate::destination;
 use crate::http;
-use crate::mapping::trigger;
 use crate::metrics::Metrics;
 
+mod conditions;
+mod file;
 mod language;
+mod trials;
+mod values;
+
+/// The page's headings, in the order an author needs them.
+const CONTENTS: &str = "\
+[A file](#a-file) · [its keys](#keys-of-a-file) · [keys of a mapping](#keys-of-a-mapping) · [triggers](#triggers) ·
+[filling fields](#filling-fields) · [expressions](#expressions) · [paths](#paths) · [directives](#directives) ·
+[Liquid](#liquid) · [actions](#actions) · [tests](#tests) · [codes](#codes) · [what differs from Segment](#what-differs-from-segment)
+";
 
 const NOTE: &str = "<!-- Written from the code: BLESS=1 cargo test --test it generated -->\n";
 
 /// `mappings/README.md`: what may stand in a destination file.
 pub(super) fn mappings() -> String {
-    let mut page = format!("{NOTE}# Destination files\n\n");
-    page.push_str(
-        "One file is one destination. [`intercom.yaml`](intercom.yaml) is commented line by line; this page has the tables:\n\
-         [actions](#actions), [expressions](#expressions), [paths](#paths), [directives](#directives), [Liquid](#liquid),\n\
-         [what differs from Segment](#what-differs-from-segment), [trigger functions](#trigger-functions), [codes](#codes).\n\n## Actions\n",
-    );
+    let mut page = format!("{NOTE}# Destination files\n\n{CONTENTS}\n");
+    file::write(&mut page);
+    conditions::write(&mut page);
+    values::write(&mut page);
+    language::write(&mut page);
+    page.push_str("\n## Actions\n");
     for kind in destination::KINDS {
         for facts in (kind.actions)() {
             action(&mut page, facts);
         }
     }
-    language::write(&mut page);
-    page.push_str("\n## Trigger functions\n\n");
-    table(
-        &mut page,
-        &["function", "what it gives"],
-        trigger::FUNCTIONS.iter().map(|one| vec![format!("`{}`", one.usage), one.docs.to_owned()]),
-    );
+    trials::write(&mut page);
     page.push_str(
         "\n## Codes\n\nStable words in problems, warnings, dead letters and metrics.\n\n### Of files\n\nWhat `interline check` finds.\n\n",
     );

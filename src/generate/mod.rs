@@ -1,6 +1,5 @@
 //! Everything that is written from the code: schemas and tables. A test compares each with what is checked in.
 
-mod case;
 mod codes;
 mod markdown;
 mod schema;

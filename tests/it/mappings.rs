@@ -4,5 +4,6 @@ mod explain;
 mod mistakes;
 mod paths;
 mod segment;
+mod shipped;
 mod testing;
 mod triggers;

@@ -54,8 +54,8 @@ pub struct Kind {
     pub docs: &'static str,
     /// How it is used, with what comes of it; a test runs each. The first stands in the docs.
     pub examples: &'static [Example],
-    /// The JSON Schema (draft 2020-12) of its argument under `$name`. It may refer to `#/$defs/expression`: a path, a
-    /// template or a directive.
+    /// The JSON Schema (draft 2020-12) of its argument under `$name`. It may refer to `#/$defs/expression`: anything
+    /// that may be written at a field, with directives in it.
     pub schema: fn() -> Value,
     /// Reads its argument. What is wrong is noted; it is then `None`.
     pub parse: fn(&Node, Sign, &mut Reader<'_>) -> Option<Expression>,
@@ -174,9 +174,9 @@ fn made(directive: impl Directive + 'static) -> Option<Expression> {
     Some(Expression::Directive(Box::new(directive)))
 }
 
-/// The schema of an argument that is any expression.
+/// The schema of an argument that is any expression: also a number, an object or a list of one's own.
 fn any() -> Value {
-    json!({ "anyOf": [{ "$ref": "#/$defs/expression" }, true] })
+    json!({ "$ref": "#/$defs/expression" })
 }
 
 /// The schema of a map of arguments.
