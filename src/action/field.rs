@@ -68,9 +68,11 @@ impl FieldKind {
 /// Reads the table of an action's type from its schema; fields stand in the order of the type.
 pub(super) fn read<A: DeserializeOwned>(schema: &Value) -> Vec<Field> {
     let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let properties = schema["properties"].as_object().expect("an action is a struct with named fields");
-    let mut fields: Vec<Field> = properties
-        .iter()
+    // A struct without fields has no properties.
+    let mut fields: Vec<Field> = schema["properties"]
+        .as_object()
+        .into_iter()
+        .flatten()
         .map(|(name, schema)| Field {
             name: name.clone(),
             kind: kind(schema),

@@ -24,8 +24,10 @@ pub trait Action: DeserializeOwned + JsonSchema + Send + Sized + 'static {
     type Client: ?Sized + Send + Sync;
     /// The action's one name: in YAML, metrics, docs and files.
     const NAME: &'static str;
-    /// The trigger a mapping has that names none.
-    const TRIGGER: &'static str;
+    /// The trigger a mapping has that names none. `None`: there every mapping names its own.
+    const TRIGGER: Option<&'static str> = None;
+    /// What it does to the destination.
+    const MANNER: Manner = Manner::Writes;
     /// Whether doing it twice leaves two things at the destination, rather than one brought up to date.
     const ADDS: bool = false;
 
@@ -37,6 +39,41 @@ pub trait Action: DeserializeOwned + JsonSchema + Send + Sized + 'static {
 
     /// Does it. May run twice for one delivery, so it must come to the same end.
     fn perform(self, client: &Self::Client) -> impl Future<Output = Result> + Send;
+}
+
+/// What an action does to the destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Manner {
+    /// It changes something there. Only such an action can stand in a mapping.
+    Writes,
+    /// It reads one thing, for a person who asks.
+    Reads,
+    /// It reads a list, page by page, for a person who asks.
+    Lists,
+}
+
+/// What a person who performs an action by hand is answered.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[serde(untagged)]
+pub enum Document {
+    /// One thing, as the destination wrote it.
+    One(serde_json::Value),
+    /// A page of a list.
+    Page(Page),
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+pub struct Page {
+    /// What is on it, as the destination wrote it.
+    pub items: Vec<serde_json::Value>,
+    /// How many there are in all, where the destination says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
+    /// The fields that, put over those of this page, get the next one. `None`: this was the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// What one attempt came to.
@@ -141,8 +178,10 @@ pub struct Facts {
     pub name: &'static str,
     /// What it does, in a sentence or two.
     pub summary: String,
-    /// The trigger a mapping has that names none.
-    pub trigger: &'static str,
+    /// The trigger a mapping has that names none; without one, every mapping names its own.
+    pub trigger: Option<&'static str>,
+    /// What it does to the destination.
+    pub manner: Manner,
     /// [`Action::ADDS`].
     pub adds: bool,
     /// Its inputs, in the order of the docs.
@@ -154,6 +193,11 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Whether a mapping may run it: what only reads is for people, by hand.
+    pub fn in_mappings(&self) -> bool {
+        self.manner == Manner::Writes
+    }
+
     /// The field called `name`.
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
@@ -182,6 +226,7 @@ impl<C: ?Sized + Send + Sync + 'static> Definition<C> {
                 name: A::NAME,
                 summary: schema["description"].as_str().unwrap_or_default().to_owned(),
                 trigger: A::TRIGGER,
+                manner: A::MANNER,
                 adds: A::ADDS,
                 fields: field::read::<A>(&schema),
                 schema,

@@ -237,6 +237,7 @@ async fn send(ingest: SocketAddr, rate: f64, start: Timestamp) {
             headers: Vec::new(),
             bearer: WRITE_KEY.into(),
             body,
+            timeout: None,
         };
         if let Err(failure) = sender.send(request).await {
             tracing::warn!(error = %failure, "A sample event was not taken");

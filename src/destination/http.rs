@@ -1,5 +1,6 @@
 //! HTTP to third parties: the one place that sends, and the one place where a status becomes a failure.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -45,6 +46,8 @@ pub enum Method {
     Post,
     /// `PUT`
     Put,
+    /// `PATCH`
+    Patch,
     /// `DELETE`
     Delete,
 }
@@ -56,6 +59,7 @@ impl Method {
             Method::Get => "GET",
             Method::Post => "POST",
             Method::Put => "PUT",
+            Method::Patch => "PATCH",
             Method::Delete => "DELETE",
         }
     }
@@ -69,11 +73,13 @@ pub struct Request {
     /// Its path with query, below the base URL; starts with `/`.
     pub path: String,
     /// Its headers, except `Authorization`, `Host` and those that describe the connection.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(Cow<'static, str>, String)>,
     /// The token sent as `Authorization: Bearer`.
     pub bearer: SecretString,
     /// Its body.
     pub body: Option<String>,
+    /// How long it may take in all, where that is not as set for all.
+    pub timeout: Option<Duration>,
 }
 
 /// Never shows the token or the body.
@@ -170,13 +176,17 @@ impl Network {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
             Method::Put => reqwest::Method::PUT,
+            Method::Patch => reqwest::Method::PATCH,
             Method::Delete => reqwest::Method::DELETE,
         };
         let mut builder = self.client.request(method, self.url(&request.path));
         for (name, value) in &request.headers {
-            builder = builder.header(*name, value);
+            builder = builder.header(name.as_ref(), value);
         }
         builder = builder.bearer_auth(request.bearer.expose_secret());
+        if let Some(timeout) = request.timeout {
+            builder = builder.timeout(timeout);
+        }
         if let Some(body) = request.body {
             builder = builder.body(body);
         }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use crate::action::{self, Facts, Failure};
+use crate::action::{self, Document, Facts, Failure, Outcome};
 use crate::delivery::{Exchange, Steps};
 use crate::instant::Timestamp;
-use crate::json::Json;
+use crate::json::{Json, Object};
 use crate::mapping;
 use crate::mapping::compile::{Compiled, Known};
 use crate::metrics::Metrics;
@@ -66,12 +66,20 @@ pub struct Performed {
     pub exhausted_until: Option<Timestamp>,
     /// What this attempt finished, whether or not it then failed.
     pub steps: Steps,
+    /// What the destination answered, for the person who asked.
+    pub document: Option<Document>,
 }
 
 impl Performed {
     /// Nothing was said, and it failed.
     pub fn failed(failure: Failure) -> Performed {
-        Performed { result: Err(failure), exchanges: Vec::new(), exhausted_until: None, steps: Steps::new() }
+        Performed {
+            result: Err(failure),
+            exchanges: Vec::new(),
+            exhausted_until: None,
+            steps: Steps::new(),
+            document: None,
+        }
     }
 }
 
@@ -82,6 +90,57 @@ pub trait Destination: Send + Sync + 'static {
 
     /// Asks whether the credentials work, by a harmless read.
     fn probe(&self) -> BoxFuture<'_, Result<(), action::Failure>>;
+}
+
+/// Performs an action that a person asks for, with the values they gave. Not tried again by itself: it is they who see what
+/// came of it.
+pub async fn by_hand(destination: &dyn Destination, facts: &Facts, given: &Object<'_>) -> Performed {
+    let payload = match mapping::by_hand(facts, given) {
+        Ok(payload) => payload,
+        Err(unfit) => {
+            return Performed::failed(Failure { code: unfit.code, ..Failure::rejected("", unfit.message) });
+        }
+    };
+    let text = Json::Object(payload.object).to_string();
+    let mut performed = destination.perform(facts.name, text.as_bytes(), &Steps::new()).await;
+    if let Ok(Outcome::Delivered(warnings)) = &mut performed.result {
+        warnings.splice(0..0, payload.warnings);
+    }
+    performed
+}
+
+/// The pages of a list that a person asks for, one after the other: nothing is held but the page at hand.
+pub struct Pages<'d> {
+    destination: &'d dyn Destination,
+    facts: &'d Facts,
+    next: Option<Object<'static>>,
+}
+
+impl<'d> Pages<'d> {
+    /// All pages of a list, from the one that `given` asks for. Where the action has a way of its own to go through a whole
+    /// list, a field `all`, it is used.
+    pub fn new(destination: &'d dyn Destination, facts: &'d Facts, mut given: Object<'static>) -> Pages<'d> {
+        if facts.field("all").is_some() {
+            given.insert("all", Json::Bool(true));
+        }
+        Pages { destination, facts, next: Some(given) }
+    }
+
+    /// The next page, or why it cannot be had. `None`: that was the last, or there was a failure.
+    pub async fn next(&mut self) -> Option<Performed> {
+        let given = self.next.take()?;
+        let performed = by_hand(self.destination, self.facts, &given).await;
+        if let (Ok(_), Some(Document::Page(page))) = (&performed.result, &performed.document)
+            && let Some(next) = &page.next
+        {
+            let mut given = given;
+            for (name, value) in next {
+                given.insert(name.clone(), Json::from(value));
+            }
+            self.next = Some(given);
+        }
+        Some(performed)
+    }
 }
 
 /// Tells the time; given, so that tests decide what time it is.

@@ -54,7 +54,12 @@ fn of_codes(page: &mut String, part: Met) {
 }
 
 fn action(page: &mut String, facts: &Facts) {
-    let _ = writeln!(page, "\n### `{}`\n\n{}\n\nDefault trigger: `{}`\n", facts.name, facts.summary, facts.trigger);
+    let trigger = match (facts.in_mappings(), facts.trigger) {
+        (false, _) => "Only reads: by hand, not in mappings.".to_owned(),
+        (true, Some(trigger)) => format!("Default trigger: `{trigger}`"),
+        (true, None) => "No default trigger: a mapping names its own.".to_owned(),
+    };
+    let _ = writeln!(page, "\n### `{}`\n\n{}\n\n{trigger}\n", facts.name, facts.summary);
     table(
         page,
         &["field", "takes", "default", "what it is"],

@@ -178,13 +178,19 @@ impl<'c> Compiler<'c, '_> {
         let own_trigger = entry.trigger.as_ref().map(|text| (self.trigger(text), text.text));
         let (action, actions) = (entry.action.as_ref()?, actions?);
         let Some(facts) = actions.iter().copied().find(|facts| facts.name == action.text) else {
-            self.error("unknown_action", action, "action", meant(action.text, actions.iter().map(|facts| facts.name)));
+            let known = actions.iter().filter(|facts| facts.in_mappings()).map(|facts| facts.name);
+            self.error("unknown_action", action, "action", meant(action.text, known));
             return None;
         };
-        let default_trigger = || Text { text: facts.trigger, node: action.node, path: action.path.clone() };
+        if !facts.in_mappings() {
+            let message = format!("`{}` only reads, so it cannot stand in a mapping", facts.name);
+            let problem = self.problems.error("action_by_hand", &action.node.place, &action.path, message);
+            problem.help("a mapping takes actions that write; this one is run by hand");
+            return None;
+        }
         let (trigger, trigger_text) = match own_trigger {
             Some((trigger, text)) => (trigger, text),
-            None => (self.trigger(&default_trigger()), facts.trigger),
+            None => self.default_trigger(action, facts)?,
         };
         let kinds = self.kinds.and(trigger.as_ref().map_or(KindSet::ALL, Trigger::kinds));
         let fields = self.fields(entry, facts, kinds);
@@ -199,6 +205,17 @@ impl<'c> Compiler<'c, '_> {
             on_invalid: entry.on_invalid,
             fields,
         })
+    }
+
+    /// The trigger that the action itself has.
+    fn default_trigger(&mut self, action: &Text<'_>, facts: &'static Facts) -> Option<(Option<Trigger>, &'static str)> {
+        let Some(text) = facts.trigger else {
+            let message = format!("`{}` runs for no event by itself, and the mapping names no trigger", facts.name);
+            let problem = self.problems.error("trigger_missing", &action.node.place, &action.path, message);
+            problem.help(r#"add which events run it, e.g. trigger: type = "track" and event = "Account Closed""#);
+            return None;
+        };
+        Some((self.trigger(&Text { text, node: action.node, path: action.path.clone() }), text))
     }
 
     /// How each field is filled, in the action's order.

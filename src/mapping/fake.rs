@@ -61,7 +61,7 @@ struct Greet {
 impl Action for Greet {
     type Client = ();
     const NAME: &'static str = "greet";
-    const TRIGGER: &'static str = r#"type = "identify""#;
+    const TRIGGER: Option<&'static str> = Some(r#"type = "identify""#);
 
     fn fit(fields: &mut Object<'_>, warnings: &mut Vec<Warning>) -> Result<(), Unfit> {
         if fields.get("id").is_none() && fields.get("email").is_none() {
@@ -90,7 +90,7 @@ struct Leave {
 impl Action for Leave {
     type Client = ();
     const NAME: &'static str = "leave";
-    const TRIGGER: &'static str = r#"type = "track" and event = "Left""#;
+    const TRIGGER: Option<&'static str> = Some(r#"type = "track" and event = "Left""#);
 
     async fn perform(self, _: &()) -> action::Result {
         Ok(Outcome::Delivered(Vec::new()))
@@ -99,6 +99,11 @@ impl Action for Leave {
 
 static GREET: LazyLock<Facts> = LazyLock::new(|| Definition::of::<Greet>().facts);
 static LEAVE: LazyLock<Facts> = LazyLock::new(|| Definition::of::<Leave>().facts);
+
+/// The facts of an action with a field of every kind.
+pub(super) fn facts() -> &'static Facts {
+    &GREET
+}
 
 /// Compiles a file for the made-up destination `fake`, with sources `web` and `app`.
 pub(super) fn compiled(text: &str) -> Result<Compiled, Problems> {

@@ -18,6 +18,7 @@ use self::file::OnInvalid;
 use self::path::Scope;
 use self::trigger::{KindSet, Trigger};
 
+mod by_hand;
 pub mod case;
 pub mod coerce;
 pub mod compile;
@@ -29,6 +30,8 @@ pub mod path;
 pub mod segment;
 mod text;
 pub mod trigger;
+
+pub use self::by_hand::by_hand;
 
 /// The codes an [`Unfit`] or [`Warning`] of this room may have; an action's `fit` adds its own.
 pub const CODES: [&str; 5] = [FIELD_MISSING, FIELD_INVALID, FIELD_DROPPED, coerce::CONVERTED, directive::VALUE_LOST];

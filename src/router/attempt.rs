@@ -171,7 +171,6 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delivery::Steps;
     use std::time::Duration;
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
@@ -179,7 +178,7 @@ mod tests {
     #[track_caller]
     fn check(result: crate::action::Result, status: &str, next: Next, attempts: u32) {
         let mut progress = Progress::new();
-        let performed = Performed { result, exchanges: Vec::new(), exhausted_until: None, steps: Steps::new() };
+        let performed = Performed { result, ..Performed::failed(Failure::rejected("", "")) };
         assert_eq!(settle(&mut progress, &performed, &retry::Settings::default(), NOW, 1.0), next);
         assert_eq!((progress.status.name(), progress.attempts), (status, attempts));
     }
@@ -206,8 +205,7 @@ mod tests {
     }
 
     fn settle_at(progress: &mut Progress, kind: Kind, hours: u64) -> Next {
-        let performed =
-            Performed { result: failed(kind), exchanges: Vec::new(), exhausted_until: None, steps: Steps::new() };
+        let performed = Performed { result: failed(kind), ..Performed::failed(Failure::rejected("", "")) };
         settle(progress, &performed, &retry::Settings::default(), NOW + Duration::from_secs(hours * 3600), 1.0)
     }
 

@@ -91,9 +91,10 @@ async fn send(answer: &[u8], path: &str) -> (Result<Reply, Failure>, String) {
     let request = Request {
         method: Method::Get,
         path: path.to_owned(),
-        headers: vec![("accept", "application/json".to_owned())],
+        headers: vec![("accept".into(), "application/json".to_owned())],
         bearer: SecretString::from("secret"),
         body: None,
+        timeout: None,
     };
     assert_eq!(format!("{request:?}"), format!("GET {path}"));
     let result = network.send(request).await;
@@ -144,8 +145,14 @@ fn fails(result: Result<Reply, Failure>, kind: Kind, code: &str) {
 async fn without_a_reply_it_counts_whether_it_was_sent() {
     let (base, _) = (Url::parse("http://127.0.0.1:1/").unwrap(), ());
     let network = Network::new(&Settings::default(), base).unwrap();
-    let request =
-        Request { method: Method::Get, path: "/me".into(), headers: vec![], bearer: "s".to_owned().into(), body: None };
+    let request = Request {
+        method: Method::Get,
+        path: "/me".into(),
+        headers: vec![],
+        bearer: "s".to_owned().into(),
+        body: None,
+        timeout: None,
+    };
     fails(network.send(request).await, Kind::Unavailable, "connection_failed");
     fails(send(b"", "/me").await.0, Kind::Unknown, "connection_lost");
     fails(send(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{", "/me").await.0, Kind::Unknown, "reply_unreadable");

@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::error::Refusal;
 use super::{Service, Settings};
-use crate::action::{self, Failure, Kind, Outcome, Warning};
+use crate::action::{self, Document, Failure, Kind, Outcome, Warning};
 use crate::delivery::{Exchange, Steps};
 use crate::destination::Performed;
 use crate::destination::http::{Method, Reply, Request};
@@ -26,7 +26,14 @@ struct Record {
     exhausted_until: Option<Timestamp>,
     warnings: Vec<Warning>,
     steps: Steps,
+    document: Option<Document>,
 }
+
+/// A look at an answer with success.
+type Check = fn(&Value) -> Result<(), Refusal>;
+
+/// The label of requests that somebody else wrote.
+const RAW: &str = "raw";
 
 /// One request to the API.
 #[derive(Debug, Clone)]
@@ -35,7 +42,11 @@ pub struct Call {
     /// The endpoint, as the label of metrics: `POST /contacts/{id}/companies`.
     endpoint: &'static str,
     path: String,
+    headers: Vec<(Cow<'static, str>, String)>,
     body: Option<String>,
+    timeout: Option<Duration>,
+    /// Looks whether an answer with success means it.
+    check: Option<Check>,
 }
 
 impl Call {
@@ -55,12 +66,40 @@ impl Call {
                 None => path.push_str(piece.trim_end_matches('{')),
             }
         }
-        Ok(Call { method, endpoint, path, body: None })
+        Ok(Call { endpoint, ..Call::raw(method, path, Vec::new(), None, None) })
+    }
+
+    /// A request that somebody else wrote; nothing of it is ours to check any more.
+    pub fn raw(
+        method: Method,
+        path: String,
+        headers: Vec<(Cow<'static, str>, String)>,
+        body: Option<String>,
+        timeout: Option<Duration>,
+    ) -> Call {
+        Call { method, endpoint: RAW, path, headers, body, timeout, check: None }
+    }
+
+    /// The same with a query of those parts that have a value.
+    pub fn query(mut self, parts: &[(&str, Option<String>)]) -> Call {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(parts.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))));
+        let query = query.finish();
+        if !query.is_empty() {
+            self.path = format!("{}?{query}", self.path);
+        }
+        self
+    }
+
+    /// The same, with a look at the answer: success may be a refusal all the same.
+    pub fn checked(self, check: Check) -> Call {
+        Call { check: Some(check), ..self }
     }
 
     /// The same with a JSON body.
     pub fn body(mut self, body: &impl serde::Serialize) -> Call {
         self.body = Some(serde_json::to_string(body).expect("a body has text keys and finite numbers"));
+        self.headers = vec![("content-type".into(), "application/json".to_owned())];
         self
     }
 }
@@ -104,7 +143,7 @@ impl Client {
 
     /// What a step came to that this attempt or an earlier one finished.
     pub fn step(&self, name: &str) -> Option<String> {
-        self.record().steps.get(name).cloned()
+        self.record().steps.get(name).filter(|came_to| !came_to.is_empty()).cloned()
     }
 
     /// Remembers a finished step: a further attempt does not do it again.
@@ -112,13 +151,45 @@ impl Client {
         self.record().steps.insert(name.to_owned(), came_to.to_owned());
     }
 
+    /// Remembers that something is about to be asked for that is not safe to repeat; with the time, in Unix seconds.
+    pub async fn intend(&self, name: &str) {
+        self.finish_step(name, &self.now().as_second().to_string());
+    }
+
+    /// What was intended did surely not happen.
+    pub fn take_back(&self, name: &str) {
+        // An empty one says so to what was written down before.
+        self.finish_step(name, "");
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Timestamp {
+        (self.service.clock)()
+    }
+
     /// Sends a request. A reply without success is a [`Refusal`], as is none.
     pub async fn call(&self, call: Call) -> Result<Answer, Refusal> {
         let service = &*self.service;
-        let unsent = |failure| Refusal { status: None, failure, canonical: None };
         if let Some(failure) = service.closed.answer(call.endpoint, (service.clock)()) {
-            return Err(unsent(failure));
+            return Err(failure.into());
         }
+        let (endpoint, check) = (call.endpoint, call.check);
+        let reply = self.exchange(call).await?;
+        let answer = match reply.status {
+            200..=299 => Ok(Answer(reply.body)),
+            _ => Err(Refusal::read(&reply, (service.clock)())),
+        };
+        self.note_permission(endpoint, &answer);
+        let answer = answer?;
+        if let Some(check) = check {
+            check(&answer.json()?)?;
+        }
+        Ok(answer)
+    }
+
+    /// Sends a request and gives the reply, whatever its status.
+    pub async fn exchange(&self, call: Call) -> Result<Reply, Failure> {
+        let service = &*self.service;
         let _permit = service.permits.acquire().await.expect("the permits are never closed");
         let request = Request {
             method: call.method,
@@ -126,18 +197,13 @@ impl Client {
             headers: self.headers(&call),
             bearer: service.settings.access_token.clone(),
             body: call.body.clone(),
+            timeout: call.timeout,
         };
-        let (endpoint, began) = (call.endpoint, Instant::now());
+        let began = Instant::now();
         let result = service.transport.send(request).await;
         self.count(&call, &result, began);
         self.remember(call, &result);
-        let reply = result.map_err(unsent)?;
-        let answer = match reply.status {
-            200..=299 => Ok(Answer(reply.body)),
-            _ => Err(Refusal::read(&reply, (service.clock)())),
-        };
-        self.note_permission(endpoint, &answer);
-        answer
+        result
     }
 
     /// Remembers that an endpoint is closed to us, or that it is not any more.
@@ -170,6 +236,18 @@ impl Client {
         self.record().warnings.push(warning);
     }
 
+    /// Closes an action with what Intercom answered.
+    pub fn delivered(&self, answer: &Answer) -> action::Result {
+        // Some answers are empty, and one that cannot be read does not undo what was done.
+        self.answer(Document::One(answer.json().unwrap_or_default()));
+        Ok(Outcome::Delivered(Vec::new()))
+    }
+
+    /// Says what a person who asked for this is answered.
+    pub fn answer(&self, document: Document) {
+        self.record().document = Some(document);
+    }
+
     /// Counts an id that was known.
     pub fn hit(&self, cache: &str) {
         let service = &self.service;
@@ -190,18 +268,20 @@ impl Client {
             let service = &self.service;
             service.metrics.requests_saved_total.with_label_values(&[&*service.name, *reason]).inc();
         }
-        Performed { result, exchanges: record.exchanges, exhausted_until: record.exhausted_until, steps: record.steps }
+        Performed {
+            result,
+            exchanges: record.exchanges,
+            exhausted_until: record.exhausted_until,
+            steps: record.steps,
+            document: record.document,
+        }
     }
 
-    fn headers(&self, call: &Call) -> Vec<(&'static str, String)> {
-        let mut headers = vec![
-            ("accept", "application/json".to_owned()),
-            ("intercom-version", self.service.settings.version.clone()),
-        ];
-        if call.body.is_some() {
-            headers.push(("content-type", "application/json".to_owned()));
-        }
-        headers
+    fn headers(&self, call: &Call) -> Vec<(Cow<'static, str>, String)> {
+        let ours = [("accept", "application/json"), ("intercom-version", &self.service.settings.version)];
+        let is_said = |name: &str| call.headers.iter().any(|(said, _)| said == name);
+        let ours = ours.into_iter().filter(|(name, _)| !is_said(name));
+        ours.map(|(name, value)| (Cow::Borrowed(name), value.to_owned())).chain(call.headers.iter().cloned()).collect()
     }
 
     fn count(&self, call: &Call, result: &Result<Reply, Failure>, began: Instant) {

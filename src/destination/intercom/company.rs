@@ -7,8 +7,10 @@ use serde_json::{Map, Value, json};
 
 use super::Settings;
 use super::client::{Answer, Call, Client, unreadable};
+use super::directory::Belonging;
 use super::error::Refusal;
-use crate::action::{Failure, Kind};
+use super::whom::Whom;
+use crate::action::{self, Failure, Kind, Outcome};
 
 /// Intercom's ids of companies, by the sender's.
 pub struct Register(Cache<String, String>);
@@ -21,9 +23,64 @@ impl Register {
     }
 }
 
+/// Which company is meant. Intercom's id wins.
+#[derive(Debug, Clone, Copy)]
+pub struct Which<'a> {
+    /// Intercom's id.
+    pub id: Option<&'a str>,
+    /// The sender's id.
+    pub company_id: Option<&'a str>,
+}
+
+impl Which<'_> {
+    /// Whether any is.
+    pub fn is_some(&self) -> bool {
+        self.id.is_some() || self.company_id.is_some()
+    }
+
+    /// What comes of undoing something about one that is not there: it is as if it were done.
+    pub fn absent(&self) -> action::Result {
+        Ok(Outcome::Skipped("company_absent", format!("intercom has no company with {}", self.name())))
+    }
+
+    fn name(&self) -> String {
+        match (self.id, self.company_id) {
+            (Some(id), _) => format!("id `{id}`"),
+            (None, Some(company_id)) => format!("company_id `{company_id}`"),
+            (None, None) => "no id".to_owned(),
+        }
+    }
+
+    fn not_found(&self) -> Refusal {
+        let message = match self.is_some() {
+            true => format!("intercom has no company with {}", self.name()),
+            false => "neither an id nor a company_id says which company is meant".to_owned(),
+        };
+        Refusal { status: Some(404), ..Failure::rejected("company_not_found", message).into() }
+    }
+}
+
+/// A company that was written.
+#[derive(Debug)]
+pub struct Written {
+    /// Intercom's id of it.
+    pub id: String,
+    /// What Intercom answered.
+    pub answer: Answer,
+}
+
+/// What came of taking a contact out of a company.
+#[derive(Debug)]
+pub enum Unlinked {
+    /// It was in it, and is not any more.
+    Done(Answer),
+    /// It was not in it; because of what.
+    Nothing(&'static str),
+}
+
 impl Client {
-    /// Makes or updates a company, and gives Intercom's id of it. Harmless to repeat.
-    pub async fn write_company(&self, body: &Map<String, Value>) -> Result<String, Failure> {
+    /// Makes or updates a company. Harmless to repeat.
+    pub async fn write_company(&self, body: &Map<String, Value>) -> Result<Written, Failure> {
         let call = Call::new("POST /companies", &[])?.body(body);
         let answer = match self.call(call.clone()).await {
             // Two first writes of one company may meet; the second time it is there.
@@ -38,7 +95,13 @@ impl Client {
         if let Some(ours) = body.get("company_id").and_then(Value::as_str) {
             self.service.companies.0.insert(ours.to_owned(), id.clone()).await;
         }
-        Ok(id)
+        Ok(Written { id, answer })
+    }
+
+    /// Changes a company that is there.
+    pub async fn update_company(&self, which: &Which<'_>, body: &Map<String, Value>) -> Result<Answer, Failure> {
+        let call = |id: &str| Ok(Call::new("PUT /companies/{id}", &[id])?.body(body));
+        Ok(self.about_company(which, call).await?.1)
     }
 
     /// Intercom's id of a company that is there; `None` when it is not.
@@ -59,29 +122,111 @@ impl Client {
         }
     }
 
+    /// Intercom's id of the company that is meant.
+    pub async fn which(&self, which: &Which<'_>) -> Result<String, Refusal> {
+        match (which.id, which.company_id) {
+            (Some(id), _) => Ok(id.to_owned()),
+            (None, Some(company_id)) => self.company(company_id).await?.ok_or_else(|| which.not_found()),
+            (None, None) => Err(which.not_found()),
+        }
+    }
+
+    /// Sends a request about a company, and gives its id with the answer. One that is not where it was is looked for once
+    /// more.
+    pub async fn about_company(
+        &self,
+        which: &Which<'_>,
+        call: impl Fn(&str) -> Result<Call, Failure>,
+    ) -> Result<(String, Answer), Refusal> {
+        let id = self.which(which).await?;
+        let refusal = match self.call(call(&id)?).await {
+            Ok(answer) => return Ok((id, answer)),
+            Err(refusal) => refusal,
+        };
+        if !refusal.is_missing() || which.id.is_some() {
+            return Err(refusal);
+        }
+        self.forget_company(which).await;
+        let again = self.which(which).await?;
+        match again == id {
+            true => Err(refusal),
+            false => self.call(call(&again)?).await.map(|answer| (again, answer)),
+        }
+    }
+
+    /// Intercom's id of the company with an id of the sender's; made when there is none.
+    pub async fn company_or_new(&self, company_id: &str) -> Result<String, Failure> {
+        if let Some(id) = self.service.companies.0.get(company_id).await {
+            self.hit("company");
+            return Ok(id);
+        }
+        // Writing finds it as well as looking would, and makes it.
+        let body = Map::from_iter([("company_id".to_owned(), company_id.into())]);
+        Ok(self.write_company(&body).await?.id)
+    }
+
     /// Forgets Intercom's id of a company: it is not there any more.
-    pub async fn forget_company(&self, company_id_of_sender: &str) {
-        self.service.companies.0.invalidate(company_id_of_sender).await;
+    pub async fn forget_company(&self, which: &Which<'_>) {
+        if let Some(company_id) = which.company_id {
+            self.service.companies.0.invalidate(company_id).await;
+        }
     }
 
-    /// Attaches a contact to a company, both by Intercom's ids. Harmless to repeat.
-    pub async fn attach(&self, contact: &str, company: &str) -> Result<Answer, Refusal> {
-        let call = Call::new("POST /contacts/{id}/companies", &[contact]).map_err(unsent)?;
-        self.call(call.body(&json!({ "id": company }))).await
+    /// Puts a contact in a company, both of which must be there. Harmless to repeat.
+    pub async fn link(&self, whom: &Whom<'_>, which: &Which<'_>) -> Result<Answer, Refusal> {
+        let company = self.which(which).await?;
+        let refusal = match self.attach(whom, &company).await {
+            Err(refusal) if refusal.is_company_missing() && which.id.is_none() => refusal,
+            other => return other,
+        };
+        self.forget_company(which).await;
+        match self.which(which).await? {
+            again if again != company => self.attach(whom, &again).await,
+            _ => Err(refusal),
+        }
     }
 
-    /// Detaches a contact from a company. A second time it is refused with `company_not_found`.
-    pub async fn detach(&self, contact: &str, company: &str) -> Result<Answer, Refusal> {
-        self.call(Call::new("DELETE /contacts/{id}/companies/{id}", &[contact, company]).map_err(unsent)?).await
+    /// Attaches a contact to a company, by Intercom's id of it.
+    pub async fn attach(&self, whom: &Whom<'_>, company: &str) -> Result<Answer, Refusal> {
+        let call = |id: &str| Ok(Call::new("POST /contacts/{id}/companies", &[id])?.body(&json!({ "id": company })));
+        let (contact, answer) = self.about(whom, call).await?;
+        self.gave(&contact, Belonging::Company(company)).await;
+        Ok(answer)
+    }
+
+    /// Takes a contact out of a company.
+    pub async fn unlink(&self, whom: &Whom<'_>, which: &Which<'_>) -> Result<Unlinked, Failure> {
+        let company = match self.which(which).await {
+            Err(refusal) if refusal.is_company_missing() => return Ok(Unlinked::Nothing("the company is not there")),
+            other => other?,
+        };
+        let contact = match self.meant(whom).await {
+            Err(failure) if failure.code == "contact_not_found" => {
+                return Ok(Unlinked::Nothing("the contact is not there"));
+            }
+            other => other?,
+        };
+        let call = |id: &str| Call::new("DELETE /contacts/{id}/companies/{id}", &[id, &company]);
+        self.took(&contact.id, Belonging::Company(&company)).await;
+        let refusal = match self.call(call(&contact.id)?).await {
+            Ok(answer) => return Ok(Unlinked::Done(answer)),
+            Err(refusal) => refusal,
+        };
+        if let Some(id) = &refusal.canonical {
+            self.forget(&contact, &whom.identity()).await;
+            return Ok(Unlinked::Done(self.call(call(id)?).await?));
+        }
+        if !refusal.is_missing() {
+            return Err(refusal.failure);
+        }
+        self.forget(&contact, &whom.identity()).await;
+        self.forget_company(which).await;
+        Ok(Unlinked::Nothing("intercom knows of no such link"))
     }
 }
 
 fn query(company_id: &str) -> Result<Call, Failure> {
     Call::new("GET /companies?company_id={company_id}", &[company_id])
-}
-
-fn unsent(failure: Failure) -> Refusal {
-    Refusal { status: None, failure, canonical: None }
 }
 
 fn is_race(refusal: &Refusal) -> bool {

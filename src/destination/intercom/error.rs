@@ -34,6 +34,9 @@ const CODES: &[(&str, Kind, &str)] = &[
     ("resource_conflict", Kind::Rejected, "conflict"),
     ("contact_merged", Kind::Rejected, "contact_merged"),
     ("contact_company_limit_exceeded", Kind::Rejected, "company_limit"),
+    ("tag_has_dependent_objects", Kind::Rejected, "tag_in_use"),
+    ("ticket_not_found", Kind::Rejected, "ticket_not_found"),
+    ("invalid_merge", Kind::Rejected, "merge_refused"),
 ];
 
 /// The app of the token lacks a permission.
@@ -73,6 +76,21 @@ impl Refusal {
         self.status == Some(404) && self.failure.kind == Kind::Rejected
     }
 
+    /// Whether the contact that was asked about is not there: it, or what belongs to it.
+    pub fn is_contact_missing(&self) -> bool {
+        self.is_missing() && self.failure.code != "company_not_found"
+    }
+
+    /// Whether the company that was asked about is not there.
+    pub fn is_company_missing(&self) -> bool {
+        self.failure.code == "company_not_found"
+    }
+
+    /// Whether there is nothing to do it to: not there now, whatever comes later.
+    pub fn is_absent(&self) -> bool {
+        self.is_missing() || self.failure.code == "contact_not_found"
+    }
+
     /// Whether the credentials work and are not enough for this.
     pub fn is_forbidden(&self) -> bool {
         [PERMISSION_MISSING, PLAN_RESTRICTED].contains(&&*self.failure.code)
@@ -89,6 +107,13 @@ impl Refusal {
             Some(status) => status >= 500 || status == 408,
             None => self.failure.kind == Kind::Unknown,
         }
+    }
+}
+
+/// Something failed before there was a reply.
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Refusal {
+        Refusal { status: None, failure, canonical: None }
     }
 }
 

@@ -101,9 +101,9 @@ impl Contact {
     }
 
     /// What is known of a contact after it was written: what the answer says, else what was sent, else what was known.
-    pub fn told(id: &str, before: &Contact, sent: &Map<String, Value>, answer: Option<Value>) -> Contact {
+    pub fn told(id: &str, before: &Contact, sent: &Map<String, Value>, answer: Option<&Value>) -> Contact {
         let text = |key: &str| sent.get(key).and_then(Value::as_str);
-        let said = answer.as_ref().and_then(Contact::read).unwrap_or_default();
+        let said = answer.and_then(Contact::read).unwrap_or_default();
         let seen = [said.last_seen_at, sent.get("last_seen_at").and_then(Value::as_i64), before.last_seen_at];
         Contact {
             id: id.to_owned(),

@@ -1,5 +1,8 @@
 //! What Intercom takes as a value or a name, and how things are made to fit.
 
+use serde_json::{Map, Value};
+
+use super::Settings;
 use crate::action::Warning;
 use crate::instant;
 use crate::json::{Json, Object};
@@ -78,6 +81,42 @@ pub fn fit_attributes(fields: &mut Object<'_>, warnings: &mut Vec<Warning>) {
     let fitted = attributes(given, warnings);
     if !fitted.is_empty() {
         fields.push_new("custom_attributes", fitted.into());
+    }
+}
+
+/// The greatest number Intercom keeps of a company.
+const NUMBER_MAX: f64 = 2_147_483_647.0;
+
+/// Fits the numbers and attributes of a company.
+pub fn fit_company(fields: &mut Object<'_>, warnings: &mut Vec<Warning>) {
+    for field in ["size", "monthly_spend"] {
+        whole(fields, field, warnings);
+    }
+    fit_attributes(fields, warnings);
+}
+
+/// Makes a number whole, or drops it when Intercom cannot keep it.
+fn whole(fields: &mut Object<'_>, field: &str, warnings: &mut Vec<Warning>) {
+    let Some(Json::Number(number)) = fields.get(field) else { return };
+    let rounded = number.as_f64().unwrap_or(f64::INFINITY).round();
+    if !(0.0..=NUMBER_MAX).contains(&rounded) {
+        let message = format!("{number} was dropped: intercom keeps 0 to {NUMBER_MAX}");
+        warnings.push(Warning::new(field, "number_out_of_range", message));
+        fields.remove(field);
+        return;
+    }
+    if number.as_f64() != Some(rounded) {
+        let message = format!("{number} was rounded to {rounded}: intercom keeps whole numbers");
+        warnings.push(Warning::new(field, "number_rounded", message));
+    }
+    fields.insert(field.to_owned(), (rounded as i64).into());
+}
+
+/// A teammate's id as the version wants it: up to 2.15 as a number.
+pub fn fit_owner(body: &mut Map<String, Value>, settings: &Settings) {
+    let Some(owner) = body.get("owner_id").and_then(Value::as_str) else { return };
+    if let (Ok(number), true) = (owner.parse::<u64>(), settings.owner_is_number()) {
+        body.insert("owner_id".to_owned(), number.into());
     }
 }
 

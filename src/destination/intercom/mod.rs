@@ -21,12 +21,21 @@ mod client;
 mod closed;
 mod company;
 mod contact;
+mod directory;
 mod error;
 mod identity;
 mod limits;
+mod lookup;
+mod merge;
 mod metadata;
 mod money;
+mod page;
+mod raw;
 pub mod rehearsal;
+mod tag;
+mod ticket;
+mod update;
+mod whom;
 
 pub use client::Client;
 
@@ -200,8 +209,9 @@ pub(crate) struct Service {
     metrics: Metrics,
     permits: Semaphore,
     closed: closed::Closed,
-    directory: contact::Directory,
+    directory: directory::Directory,
     companies: company::Register,
+    tags: tag::Tags,
 }
 
 const NO_REGION: &str = "`settings.region` is missing: us, eu or au, where the workspace's data lives";
@@ -245,8 +255,9 @@ impl Intercom {
             metrics: context.metrics,
             permits: Semaphore::new(settings.concurrency.clamp(1, Semaphore::MAX_PERMITS)),
             closed: closed::Closed::default(),
-            directory: contact::Directory::new(&settings),
+            directory: directory::Directory::new(&settings),
             companies: company::Register::new(&settings),
+            tags: tag::Tags::new(&settings),
             settings,
         };
         Intercom { service: Arc::new(service) }

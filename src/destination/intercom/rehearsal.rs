@@ -18,6 +18,11 @@ pub const CONTACT: &str = "000000000000000000000001";
 /// The id that stands for the company in a rehearsal.
 pub const COMPANY: &str = "000000000000000000000002";
 
+/// The id that stands for a tag in a rehearsal.
+const TAG: &str = "1";
+/// The id that stands for a ticket in a rehearsal.
+const TICKET: &str = "1";
+
 /// Answers requests without sending them.
 #[derive(Debug, Clone, Copy)]
 pub struct Rehearsal {
@@ -68,15 +73,27 @@ impl Rehearsal {
         let path = request.path.split('?').next().unwrap_or_default();
         let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
         let company = json!({ "type": "company", "id": COMPANY });
+        let tag = json!({ "type": "tag", "id": TAG });
+        let ticket = json!({ "type": "ticket", "id": TICKET });
         match (request.method, segments.as_slice()) {
             (Method::Get, ["me"]) => (200, json!({ "type": "admin", "id": "1" })),
             (Method::Get, ["contacts", "find_by_external_id", _]) => self.contact(json!({ "role": "user" })),
+            (Method::Get, ["contacts"]) => self.listed(json!({})),
             (Method::Get, ["contacts", _]) => self.contact(json!({})),
-            (Method::Post, ["contacts", "search"]) => self.hits(request),
-            (Method::Post, ["contacts"]) => (200, json!({ "type": "contact", "id": CONTACT })),
-            (Method::Put, ["contacts", id]) => (200, json!({ "type": "contact", "id": id })),
-            (Method::Post, ["contacts", id, "unarchive"]) => (200, json!({ "type": "contact", "id": id })),
-            (_, ["contacts", _, "companies", ..]) | (_, ["companies", ..]) => (200, company),
+            (Method::Post, ["contacts", "search"]) => self.listed(searched(request)),
+            (Method::Post, ["contacts"] | ["contacts", "merge"]) => (200, json!({ "type": "contact", "id": CONTACT })),
+            (_, ["contacts", id] | ["contacts", id, "archive" | "unarchive"]) => {
+                (200, json!({ "type": "contact", "id": id }))
+            }
+            (Method::Get, ["companies", "scroll"]) | (Method::Post, ["companies", "list"]) => {
+                (200, list(vec![company]))
+            }
+            (_, ["contacts", _, "companies", ..] | ["companies", ..]) => (200, company),
+            (Method::Get, ["tags" | "ticket_types" | "data_attributes"]) | (Method::Post, ["tickets", "search"]) => {
+                (200, list(Vec::new()))
+            }
+            (_, ["tags", ..] | ["contacts", _, "tags", ..]) => (200, tag),
+            (_, ["tickets", ..]) => (200, ticket),
             (Method::Post, ["events"]) if self.contact_exists => (202, Value::Null),
             _ => missing(),
         }
@@ -91,13 +108,21 @@ impl Rehearsal {
         }
     }
 
-    /// A search finds a lead: users are found before, by external id.
-    fn hits(&self, request: &Request) -> (u16, Value) {
-        let query: Value = request.body.as_deref().and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default();
-        let lead = json!({ "type": "contact", "id": CONTACT, "role": "lead", "email": query["query"]["value"] });
-        let data = if self.contact_exists { vec![lead] } else { Vec::new() };
-        (200, json!({ "type": "list", "total_count": data.len(), "data": data }))
+    fn listed(&self, mut known: Value) -> (u16, Value) {
+        known["type"] = "contact".into();
+        known["id"] = CONTACT.into();
+        (200, list(if self.contact_exists { vec![known] } else { Vec::new() }))
     }
+}
+
+/// A search finds a lead: users are found before, by external id.
+fn searched(request: &Request) -> Value {
+    let query: Value = request.body.as_deref().and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default();
+    json!({ "role": "lead", "email": query["query"]["value"] })
+}
+
+fn list(data: Vec<Value>) -> Value {
+    json!({ "type": "list", "total_count": data.len(), "data": data })
 }
 
 fn missing() -> (u16, Value) {

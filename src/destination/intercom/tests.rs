@@ -198,10 +198,10 @@ fn settings_say_what_is_wrong_with_them() {
 #[test]
 fn the_facts_of_the_actions_are_whole() {
     let all = (KIND.actions)();
-    assert_eq!(
-        all.iter().map(|facts| facts.name).collect::<Vec<_>>(),
-        ["identify_contact", "identify_company", "track_event"]
-    );
+    let reading = all.iter().filter(|facts| !facts.in_mappings()).map(|facts| facts.name).collect::<Vec<_>>();
+    assert_eq!((all.len(), reading.len()), (30, 9), "{reading:?}");
+    let first = all.iter().filter(|facts| facts.trigger.is_some()).map(|facts| facts.name).collect::<Vec<_>>();
+    assert_eq!(first, ["identify_contact", "identify_company", "track_event", "merge_contacts"]);
     for facts in &all {
         assert!(!facts.summary.is_empty() && facts.fields.iter().all(|field| !field.docs.is_empty()), "{}", facts.name);
     }
@@ -212,7 +212,7 @@ fn the_facts_of_the_actions_are_whole() {
     assert_eq!(kinds("identify_contact", FieldKind::Timestamp), ["signed_up_at", "last_seen_at"]);
     assert_eq!(kinds("identify_contact", FieldKind::Email), ["email"]);
     assert_eq!(kinds("identify_contact", FieldKind::Url), ["avatar"]);
-    assert_eq!(kinds("identify_contact", FieldKind::Boolean), ["unsubscribed_from_emails"]);
+    assert_eq!(kinds("identify_contact", FieldKind::Boolean), ["unsubscribed_from_emails", "remove_company"]);
     assert_eq!(kinds("identify_company", FieldKind::Number), ["size", "monthly_spend"]);
     assert_eq!(kinds("track_event", FieldKind::Object), ["metadata"]);
     assert_eq!(kinds("track_event", FieldKind::Texts), ["keep"]);
@@ -226,6 +226,9 @@ fn the_facts_of_the_actions_are_whole() {
     assert_eq!(track.field("nested").unwrap().choices, ["flatten", "stringify", "drop"]);
     let contact = all[0];
     let clears: Vec<&str> = contact.fields.iter().filter(|field| field.clears).map(|field| &*field.name).collect();
-    assert_eq!(clears, ["phone", "name", "avatar", "signed_up_at", "owner_id", "unsubscribed_from_emails"]);
+    assert_eq!(
+        clears,
+        ["phone", "name", "avatar", "signed_up_at", "owner_id", "unsubscribed_from_emails", "language_override"]
+    );
     assert_eq!(contact.field("role").unwrap().choices, ["user", "lead"]);
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{DRAFT, choice, described, expression, flag, mapping, settings, test, text, variable, with};
+use crate::action::Facts;
 use crate::destination::{KINDS, Kind};
 use crate::mapping::file::MAPPINGS_MAX;
 
@@ -46,13 +47,18 @@ pub(in crate::generate) fn value() -> Value {
     })
 }
 
+/// The actions that a mapping may run.
+fn in_mappings(kind: &Kind) -> Vec<&'static Facts> {
+    (kind.actions)().into_iter().filter(|facts| facts.in_mappings()).collect()
+}
+
 /// What a kind of third party adds.
 fn when(kind: &Kind) -> Value {
     json!({
         "if": { "properties": { "destination": { "const": kind.name } } },
         "then": { "properties": {
             "settings": settings::helpful((kind.settings_schema)()),
-            "mappings": { "items": mapping::schema(&(kind.actions)()) },
+            "mappings": { "items": mapping::schema(&in_mappings(kind)) },
         } },
     })
 }

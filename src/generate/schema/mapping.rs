@@ -43,13 +43,27 @@ fn when(facts: &Facts) -> Value {
     // One step further in, or an editor that inserts `fields` writes all of their defaults below it.
     let members = json!({ "additionalProperties": false, "properties": fields });
     let then = json!({ "properties": {
-        "trigger": { "defaultSnippets": [snippet(facts.trigger, facts.trigger)] },
+        "trigger": trigger(facts),
         "fields": described(&paragraphs(facts).join("\n\n"), json!({ "allOf": [members] })),
     } });
+    let then = match facts.trigger {
+        Some(_) => then,
+        // Without one of its own, the mapping has to say.
+        None => with(then, json!({ "required": ["trigger"] })),
+    };
     json!({
         "if": { "required": ["action"], "properties": { "action": { "const": facts.name } } },
         "then": with(then, without_defaults(&facts.fields)),
     })
+}
+
+/// The trigger of an action, for an editor to offer.
+fn trigger(facts: &Facts) -> Value {
+    let snippets: Vec<Value> = facts.trigger.iter().map(|trigger| snippet(trigger, trigger)).collect();
+    match snippets.is_empty() {
+        true => json!({}),
+        false => json!({ "defaultSnippets": snippets }),
+    }
 }
 
 /// Fields that have to be there are filled by hand where there are no defaults.

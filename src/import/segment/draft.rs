@@ -135,7 +135,7 @@ impl Draft {
     }
 
     fn read_trigger(&mut self, text: Option<&str>) {
-        let default = self.action.map(|facts| facts.trigger).unwrap_or_default();
+        let default = self.action.and_then(|facts| facts.trigger).unwrap_or_default();
         let Some(text) = text else {
             if self.action.is_some() {
                 self.note(Note::new("trigger_missing", "it has no trigger; the action's own is taken"));

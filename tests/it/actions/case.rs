@@ -12,10 +12,11 @@ use futures_util::future::BoxFuture;
 use indexmap::IndexMap;
 use interline::action::{Failure, Kind};
 use interline::delivery::Steps;
+use interline::destination::Destination;
 use interline::destination::http::{Reply, Request, Transport};
 use interline::destination::intercom::rehearsal::Rehearsal;
-use interline::destination::{Destination, intercom};
 use interline::http::ingest;
+use interline::json;
 use interline::mapping::Mappings;
 use interline::sandbox::{self, Fault, Sandbox, Seed};
 use serde::{Deserialize, Serialize};
@@ -27,9 +28,17 @@ use super::engine::{self, Came, Clock, Tree, Written, bring, written};
 #[serde(deny_unknown_fields)]
 pub struct Case {
     /// The call as an SDK sends it.
-    event: Tree,
+    #[serde(default)]
+    event: Option<Tree>,
     /// The fields that the mapping fills by itself; all others have their defaults.
-    mapping: Tree,
+    #[serde(default)]
+    mapping: Option<Tree>,
+    /// The fields as a person gives them who runs the action by hand: instead of an event and a mapping.
+    #[serde(default)]
+    by_hand: Option<Tree>,
+    /// What that person reads: some of its members.
+    #[serde(default)]
+    document: Option<Value>,
     /// Settings of the destination besides its token.
     #[serde(default)]
     settings: IndexMap<String, Value>,
@@ -69,6 +78,10 @@ enum Presence {
 struct Attempt {
     /// Another call than the first one.
     event: Option<Tree>,
+    /// Other fields than the first time, given by hand.
+    by_hand: Option<Tree>,
+    /// What that person reads: some of its members.
+    document: Option<Value>,
     /// So many seconds after the attempt before.
     #[serde(default)]
     later_secs: i64,
@@ -143,13 +156,17 @@ impl Case {
             if let Other::Script(script) = &other {
                 *script.replies.lock().unwrap() = attempt.replies.iter().rev().cloned().collect();
             }
-            let event = serde_json::to_vec(attempt.event.as_ref().unwrap_or(&self.event)).unwrap();
             if attempt.event.is_some() {
                 steps.clear();
             }
-            let came = match ingest::read("case", &event, clock.now()) {
-                Ok(event) => bring(&mappings, &*destination, &event.view().unwrap(), &steps).await,
-                Err(problem) => Came::nothing(format!("refused {}", problem.code.word())),
+            let by_hand = attempt.by_hand.as_ref().or(self.by_hand.as_ref());
+            let came = match (attempt.event.as_ref().or(self.event.as_ref()), by_hand) {
+                (Some(event), _) => self.sent(event, &mappings, &*destination, &clock, &steps).await,
+                (None, Some(fields)) => {
+                    let text = serde_json::to_vec(fields).unwrap();
+                    engine::by_hand(action, &json::parse(&text).unwrap(), &*destination).await
+                }
+                (None, None) => panic!("a case has an `event`, or `by_hand`"),
             };
             attempt.compare(&came, &mut found);
             // What was delivered is not attempted again: a further case is then about a new delivery.
@@ -163,6 +180,22 @@ impl Case {
             running.stop().await;
         }
         found
+    }
+
+    /// What comes of a call of an SDK.
+    async fn sent(
+        &self,
+        event: &Tree,
+        mappings: &Mappings,
+        destination: &dyn Destination,
+        clock: &Clock,
+        steps: &Steps,
+    ) -> Came {
+        let event = serde_json::to_vec(event).unwrap();
+        match ingest::read("case", &event, clock.now()) {
+            Ok(event) => bring(mappings, destination, &event.view().unwrap(), steps).await,
+            Err(problem) => Came::nothing(format!("refused {}", problem.code.word())),
+        }
     }
 
     fn other(&mut self, clock: &Clock) -> Other {
@@ -188,13 +221,18 @@ impl Case {
         if let Other::Sandbox(running) = other {
             all.insert("base_url".to_owned(), running.url().into());
         }
-        assert!((intercom::KIND.actions)().iter().any(|facts| facts.name == action));
-        engine::compile(action, &serde_json::to_value(&self.mapping).unwrap(), &settings)
+        // Run by hand, only the settings count: any action will do.
+        let action = if self.by_hand.is_some() { "identify_contact" } else { action };
+        let fields =
+            self.mapping.as_ref().map_or_else(|| serde_json::json!({}), |fields| serde_json::to_value(fields).unwrap());
+        engine::compile(action, &fields, &settings)
     }
 
     fn attempts(&mut self) -> Vec<Attempt> {
         let first = Attempt {
             event: None,
+            by_hand: None,
+            document: self.document.take(),
             later_secs: 0,
             replies: std::mem::take(&mut self.replies),
             requests: std::mem::take(&mut self.requests),
@@ -207,13 +245,8 @@ impl Case {
     fn compare_state(&self, state: &Value, found: &mut Vec<String>) {
         for (list, expected) in &self.leaves {
             let items = state[list].as_array().cloned().unwrap_or_default();
-            let part = |(item, expected): (Value, &Value)| {
-                let Value::Object(members) = expected else { panic!("an item of `leaves` is a map") };
-                let kept = members.keys().map(|key| (key.clone(), item[key].clone()));
-                Value::Object(kept.collect())
-            };
             let shown: Vec<Value> = match items.len() == expected.len() {
-                true => items.into_iter().zip(expected).map(part).collect(),
+                true => items.iter().zip(expected).map(|(item, expected)| part(item, expected)).collect(),
                 false => items,
             };
             differ(found, list, &shown, expected);
@@ -229,6 +262,27 @@ impl Attempt {
         differ(found, "order of metadata", &metadata(&requests), &metadata(&self.requests));
         differ(found, "outcome", &came.outcome, &self.outcome);
         differ(found, "warnings", &came.warnings, &self.warnings);
+        if let Some(expected) = &self.document {
+            let shown = came.document.as_ref().map_or(Value::Null, |whole| part(whole, expected));
+            differ(found, "document", &shown, expected);
+        }
+    }
+}
+
+/// The part of a value that is spoken of; lists count as wholes, item by item.
+fn part(whole: &Value, expected: &Value) -> Value {
+    match (whole, expected) {
+        (Value::Object(members), Value::Object(expected)) => {
+            let kept = expected.iter().map(|(key, expected)| {
+                let member = members.get(key).unwrap_or(&Value::Null);
+                (key.clone(), part(member, expected))
+            });
+            Value::Object(kept.collect())
+        }
+        (Value::Array(items), Value::Array(expected)) if items.len() == expected.len() => {
+            items.iter().zip(expected).map(|(item, expected)| part(item, expected)).collect()
+        }
+        _ => whole.clone(),
     }
 }
 

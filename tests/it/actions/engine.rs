@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use indexmap::IndexMap;
-use interline::action::Outcome;
+use interline::action::{Facts, Outcome, Warning};
 use interline::delivery::{Exchange, Steps};
 use interline::destination::http::Transport;
 use interline::destination::intercom::{self, Intercom, Settings};
-use interline::destination::{self, Context, Destination};
+use interline::destination::{self, Context, Destination, Performed};
 use interline::instant::Timestamp;
 use interline::json::Json;
 use interline::mapping::{Mapping, Mappings};
@@ -41,12 +41,14 @@ pub struct Came {
     pub warnings: Vec<String>,
     /// What was finished, for a further attempt.
     pub steps: Steps,
+    /// What a person who asked for it reads.
+    pub document: Option<Value>,
 }
 
 impl Came {
     /// Nothing was sent.
     pub fn nothing(outcome: String) -> Came {
-        Came { requests: Vec::new(), outcome, warnings: Vec::new(), steps: Steps::new() }
+        Came { requests: Vec::new(), outcome, warnings: Vec::new(), steps: Steps::new(), document: None }
     }
 }
 
@@ -70,14 +72,20 @@ impl Clock {
 
 /// A destination file with one mapping, or the codes of its problems.
 pub fn compile(action: &str, fields: &Value, settings: &Value) -> Result<Mappings, Vec<&'static str>> {
-    let file = serde_json::json!({
-        "destination": "intercom",
-        "settings": settings,
-        "mappings": [{ "name": "case", "action": action, "fields": fields }],
-    });
+    let mut mapping = serde_json::json!({ "name": "case", "action": action, "fields": fields });
+    if facts(action).is_some_and(|facts| facts.trigger.is_none()) {
+        // Which events run it is the mapping's own affair: here, all.
+        mapping["trigger"] = r#"typeof(type) = "string""#.into();
+    }
+    let file = serde_json::json!({ "destination": "intercom", "settings": settings, "mappings": [mapping] });
     let lookup = Lookup { environment: &|_| None, file: &|path| Err(format!("a case reads no file {path}")) };
     let compiled = destination::compile(&file.to_string(), "case.yaml", None, lookup);
     compiled.map(|compiled| compiled.mappings).map_err(|problems| problems.iter().map(|problem| problem.code).collect())
+}
+
+/// The facts of an action.
+pub fn facts(action: &str) -> Option<&'static Facts> {
+    (intercom::KIND.actions)().into_iter().find(|facts| facts.name == action)
 }
 
 /// An Intercom that is reached through `transport`.
@@ -108,9 +116,19 @@ async fn attempt(mapping: &Mapping, destination: &dyn Destination, event: &Json<
         Ok(payload) => payload,
         Err(unfit) => return Came::nothing(format!("unfit {}", unfit.code)),
     };
-    let mut warnings = payload.warnings;
+    let warnings = payload.warnings;
     let text = Json::Object(payload.object).to_string();
     let performed = destination.perform(mapping.action.name, text.as_bytes(), steps).await;
+    came(performed, warnings)
+}
+
+/// Runs an action as a person does.
+pub async fn by_hand(action: &str, given: &Json<'_>, destination: &dyn Destination) -> Came {
+    let (Some(facts), Json::Object(given)) = (facts(action), given) else { panic!("fields of a known action") };
+    came(destination::by_hand(destination, facts, given).await, Vec::new())
+}
+
+fn came(performed: Performed, mut warnings: Vec<Warning>) -> Came {
     let outcome = match performed.result {
         Ok(Outcome::Delivered(more)) => {
             warnings.extend(more);
@@ -120,7 +138,8 @@ async fn attempt(mapping: &Mapping, destination: &dyn Destination, event: &Json<
         Err(failure) => format!("{} {}", failure.kind.name(), failure.code),
     };
     let warnings = warnings.iter().map(|warning| warning.code.to_string()).collect();
-    Came { requests: performed.exchanges, outcome, warnings, steps: performed.steps }
+    let document = performed.document.map(|document| serde_json::to_value(document).unwrap());
+    Came { requests: performed.exchanges, outcome, warnings, steps: performed.steps, document }
 }
 
 /// A request as cases write it.

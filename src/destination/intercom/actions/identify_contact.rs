@@ -4,12 +4,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::action::{self, Action, Email, Outcome, Patch, Timestamp, Unfit, Warning, WebUrl};
+use crate::action::{self, Action, Email, Failure, Outcome, Patch, Timestamp, Unfit, Warning, WebUrl};
 use crate::destination::intercom::Archived;
 use crate::destination::intercom::client::Client;
+use crate::destination::intercom::company::{Unlinked, Which};
 use crate::destination::intercom::contact::{New, not_found};
+use crate::destination::intercom::directory::Belonging;
 use crate::destination::intercom::identity::{Contact, Identity, Role};
 use crate::destination::intercom::limits;
+use crate::destination::intercom::whom::Whom;
 use crate::json::{Json, Object};
 
 /// Makes a contact or updates it: found by Intercom's id, by your own id, then by e-mail address.
@@ -57,15 +60,27 @@ pub struct IdentifyContact {
     /// Whether the contact wants no e-mails.
     #[serde(default, skip_serializing_if = "Patch::is_keep")]
     unsubscribed_from_emails: Patch<bool>,
-    /// Attributes of your own, by name. They must exist in the workspace.
+    /// The language the contact is written to in, where the workspace's version takes one.
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    language_override: Patch<String>,
+    /// Attributes of your own, by name. `null` clears one.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     custom_attributes: Map<String, Value>,
+    /// Tags to be put on the contact, by name; those that do not exist yet are made.
+    #[serde(default, skip_serializing)]
+    tags: Vec<String>,
+    /// Your own id for a company the contact is put in; it is made when there is none.
+    #[serde(default, skip_serializing)]
+    company_id: Option<String>,
+    /// Takes the contact out of that company instead.
+    #[serde(default, skip_serializing)]
+    remove_company: bool,
 }
 
 impl Action for IdentifyContact {
     type Client = Client;
     const NAME: &'static str = "identify_contact";
-    const TRIGGER: &'static str = r#"type = "identify""#;
+    const TRIGGER: Option<&'static str> = Some(r#"type = "identify""#);
 
     fn fit(fields: &mut Object<'_>, warnings: &mut Vec<Warning>) -> Result<(), Unfit> {
         if fields.get("role").is_none_or(Json::is_null) {
@@ -97,12 +112,40 @@ impl Action for IdentifyContact {
 /// How often a contact is looked for when it vanishes between finding and updating.
 const LOOKS_MAX: u32 = 2;
 
+/// The step after which only tags and the company are left; it came to Intercom's id of the contact.
+const BROUGHT: &str = "contact_brought";
+
+/// What came of the contact itself.
+enum Brought {
+    /// It has all that was to be said of it; whether anything had to be sent for that.
+    There { id: String, sent: bool },
+    /// Nobody is meant.
+    Nobody(Outcome),
+}
+
 impl IdentifyContact {
     async fn bring(&self, client: &Client) -> action::Result {
+        let (id, sent) = match client.step(BROUGHT) {
+            Some(id) => (id, true),
+            None => match self.bring_contact(client).await? {
+                Brought::There { id, sent } => (id, sent),
+                Brought::Nobody(outcome) => return Ok(outcome),
+            },
+        };
+        if self.tags.is_empty() && self.company_id.is_none() {
+            return Ok(outcome(&id, sent));
+        }
+        client.finish_step(BROUGHT, &id);
+        let tagged = self.tag(client, &id).await?;
+        let linked = self.link(client, &id).await?;
+        Ok(outcome(&id, sent || tagged || linked))
+    }
+
+    async fn bring_contact(&self, client: &Client) -> Result<Brought, Failure> {
         if let Some(id) = &self.id
-            && let Some(outcome) = self.update(client, &Contact::unseen(id)).await?
+            && let Some(there) = self.update(client, &Contact::unseen(id)).await?
         {
-            return Ok(outcome);
+            return Ok(there);
         }
         let who = Identity::new(self.external_id.as_deref(), self.email.as_ref().map(Email::as_str));
         if who.is_nobody() {
@@ -112,9 +155,9 @@ impl IdentifyContact {
             // Only users have one: whoever is found by it is updated, as the user they are.
             let user = Identity { email: None, ..who.clone() };
             if let Some(user) = client.contact(&user).await?
-                && let Some(outcome) = self.update(client, &user).await?
+                && let Some(there) = self.update(client, &user).await?
             {
-                return Ok(outcome);
+                return Ok(there);
             }
             if self.email.is_none() {
                 return self.nobody();
@@ -124,36 +167,70 @@ impl IdentifyContact {
         for _ in 0..LOOKS_MAX {
             let found = client.contact_or_new(New { identity: &who, role, body: &body }).await?;
             if found.made {
-                return Ok(Outcome::Delivered(Vec::new()));
+                return Ok(Brought::There { id: found.contact.id.clone(), sent: true });
             }
-            if let Some(outcome) = self.update(client, &found.contact).await? {
-                return Ok(outcome);
+            if let Some(there) = self.update(client, &found.contact).await? {
+                return Ok(there);
             }
         }
         Err(not_found(&who.name()))
     }
 
-    fn nobody(&self) -> action::Result {
+    /// Puts the tags on; whether any had to be.
+    async fn tag(&self, client: &Client, id: &str) -> Result<bool, Failure> {
+        let missing = self.tags.iter().filter(|name| !client.has(id, Belonging::Tag(name)));
+        let mut sent = false;
+        for name in missing {
+            client.tag_contact(&Whom::of_id(id), name).await?;
+            sent = true;
+        }
+        Ok(sent)
+    }
+
+    /// Puts the contact in the company, or takes it out; whether anything had to be sent for that.
+    async fn link(&self, client: &Client, id: &str) -> Result<bool, Failure> {
+        let Some(company_id) = &self.company_id else { return Ok(false) };
+        let whom = Whom::of_id(id);
+        let which = Which { id: None, company_id: Some(company_id) };
+        if self.remove_company {
+            let unlinked = client.unlink(&whom, &which).await?;
+            return Ok(matches!(unlinked, Unlinked::Done(_)));
+        }
+        let company = client.company_or_new(company_id).await?;
+        if client.has(id, Belonging::Company(&company)) {
+            return Ok(false);
+        }
+        match client.attach(&whom, &company).await {
+            // It was deleted since we heard of it.
+            Err(refusal) if refusal.is_company_missing() => {
+                client.forget_company(&which).await;
+                client.attach(&whom, &client.company_or_new(company_id).await?).await?;
+            }
+            other => drop(other?),
+        }
+        Ok(true)
+    }
+
+    fn nobody(&self) -> Result<Brought, Failure> {
         let message = match (&self.id, self.is_lead(), &self.external_id) {
             (Some(id), ..) => return Err(not_found(&format!("id `{id}`"))),
             (None, true, Some(_)) => "a lead is known by its e-mail address, and there is none",
             _ => "neither an id nor an e-mail address says which contact is meant",
         };
-        Ok(Outcome::Skipped("no_identity", message.to_owned()))
+        Ok(Brought::Nobody(Outcome::Skipped("no_identity", message.to_owned())))
     }
 
     /// `None`: the contact is not there any more.
-    async fn update(&self, client: &Client, contact: &Contact) -> Result<Option<Outcome>, action::Failure> {
+    async fn update(&self, client: &Client, contact: &Contact) -> Result<Option<Brought>, Failure> {
         let body = self.changes(client, contact);
         if body.is_empty() {
-            let message = format!("contact {} has all of it already", contact.id);
-            return Ok(Some(Outcome::Skipped("unchanged", message)));
+            return Ok(Some(Brought::There { id: contact.id.clone(), sent: false }));
         }
         if self.is_lead() && contact.role == Some(Role::User) && self.external_id.is_some() {
             let message = format!("contact {} is a user, and stays one", contact.id);
             client.warn(Warning::new("role", "role_kept", message));
         }
-        Ok(client.update(contact, &body).await?.map(|()| Outcome::Delivered(Vec::new())))
+        Ok(client.update(contact, &body).await?.map(|id| Brought::There { id, sent: true }))
     }
 
     fn new_role(&self) -> Role {
@@ -215,11 +292,14 @@ impl IdentifyContact {
         if self.is_lead() {
             body.remove("external_id");
         }
-        if let (Patch::Set(owner), true) = (&self.owner_id, client.settings().owner_is_number())
-            && let Ok(number) = owner.parse::<u64>()
-        {
-            body.insert("owner_id".to_owned(), number.into());
-        }
+        limits::fit_owner(&mut body, client.settings());
         body
+    }
+}
+
+fn outcome(id: &str, sent: bool) -> Outcome {
+    match sent {
+        true => Outcome::Delivered(Vec::new()),
+        false => Outcome::Skipped("unchanged", format!("contact {id} has all of it already")),
     }
 }

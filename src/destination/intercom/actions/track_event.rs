@@ -65,7 +65,7 @@ pub struct TrackEvent {
 impl Action for TrackEvent {
     type Client = Client;
     const NAME: &'static str = "track_event";
-    const TRIGGER: &'static str = r#"type = "track""#;
+    const TRIGGER: Option<&'static str> = Some(r#"type = "track""#);
     const ADDS: bool = true;
 
     fn fit(fields: &mut Object<'_>, warnings: &mut Vec<Warning>) -> Result<(), Unfit> {

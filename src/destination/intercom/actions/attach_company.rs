@@ -1,0 +1,50 @@
+//! `attach_company`: puts a contact in a company.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::action::{self, Action, Email};
+use crate::destination::intercom::client::Client;
+use crate::destination::intercom::company::Which;
+use crate::destination::intercom::whom::Whom;
+
+/// Puts a contact in a company. Both must be there; a contact that is not there yet is waited for.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AttachCompany {
+    /// Intercom's own id of the contact, where you know it.
+    #[serde(default)]
+    contact_id: Option<String>,
+    /// Your own id for the contact.
+    #[serde(default)]
+    #[schemars(extend("x-default" = "$.userId"))]
+    external_id: Option<String>,
+    /// The contact's e-mail address, used when nobody has the id.
+    #[serde(default)]
+    #[schemars(extend("x-default" = "$.context.traits.email"))]
+    email: Option<Email>,
+    /// Intercom's own id of the company, where you know it.
+    #[serde(default)]
+    intercom_company_id: Option<String>,
+    /// Your own id for the company.
+    #[serde(default)]
+    #[schemars(extend("x-default" = "$.groupId"))]
+    company_id: Option<String>,
+}
+
+impl Action for AttachCompany {
+    type Client = Client;
+    const NAME: &'static str = "attach_company";
+
+    async fn perform(self, client: &Client) -> action::Result {
+        let whom = Whom::new(&self.contact_id, &self.external_id, &self.email);
+        let which = Which { id: self.intercom_company_id.as_deref(), company_id: self.company_id.as_deref() };
+        if whom.is_nobody() {
+            return whom.nobody();
+        }
+        match client.link(&whom, &which).await {
+            Ok(answer) => client.delivered(&answer),
+            Err(refusal) => Err(refusal.failure),
+        }
+    }
+}

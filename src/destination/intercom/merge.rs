@@ -1,0 +1,93 @@
+//! Merging a lead into the user that the same person has become.
+
+use serde_json::{Map, json};
+
+use super::client::{Call, Client};
+use super::contact::not_found;
+use super::error::Refusal;
+use super::identity::{Contact, Role};
+use super::whom::Whom;
+use crate::action::{self, Document, Failure, Outcome, Warning};
+
+impl Client {
+    /// Merges a lead into a user. Where there is no user yet, the lead becomes it. Harmless to repeat: a lead that was
+    /// merged leads to the user.
+    pub async fn merge(&self, from: &Whom<'_>, into: &Whom<'_>, skip_duplicate_validation: bool) -> action::Result {
+        let Some(lead) = self.merging(from).await? else {
+            let message = format!("intercom has no contact with {}, so there is nothing to merge", from.name());
+            return Ok(Outcome::Skipped("nothing_to_merge", message));
+        };
+        let user = match self.meant(into).await {
+            Err(failure) if failure.code == "contact_not_found" => return self.promote(&lead, from, into).await,
+            other => other?,
+        };
+        if user.id == lead.id {
+            return Ok(Outcome::Skipped("unchanged", format!("it is one contact already: {}", user.id)));
+        }
+        let body = json!({ "from": lead.id, "into": user.id, "skip_duplicate_validation": skip_duplicate_validation });
+        match self.call(Call::new("POST /contacts/merge", &[])?.body(&body)).await {
+            Ok(answer) => {
+                self.forget(&lead, &from.identity()).await;
+                let merged = answer.json().ok();
+                let sent = Map::new();
+                self.learn(&Contact::told(&user.id, &user, &sent, merged.as_ref())).await;
+                self.answer(Document::One(merged.unwrap_or_default()));
+                Ok(Outcome::Delivered(Vec::new()))
+            }
+            Err(refusal) => self.not_merged(&lead, &user, refusal, (from, into)).await,
+        }
+    }
+
+    /// Who is to be merged away: a lead is looked for before a user who has the same address.
+    async fn merging(&self, from: &Whom<'_>) -> Result<Option<Contact>, Failure> {
+        let who = from.identity();
+        if from.has_id() {
+            return self.meant(from).await.map(Some);
+        }
+        if let Some(external_id) = &who.external_id
+            && let Some(user) = self.by_external_id(external_id).await?
+        {
+            return Ok(Some(user));
+        }
+        match &who.email {
+            Some(email) => self.lead_by_email(email).await,
+            None => Ok(None),
+        }
+    }
+
+    /// There is no user yet: the lead becomes it, by being told its id.
+    async fn promote(&self, lead: &Contact, from: &Whom<'_>, into: &Whom<'_>) -> action::Result {
+        let Some(external_id) = into.identity().external_id.filter(|_| lead.role != Some(Role::User)) else {
+            return Err(not_found(&into.name()));
+        };
+        let body = json!({ "role": "user", "external_id": external_id });
+        let body = body.as_object().expect("it is an object");
+        match self.update(lead, body).await? {
+            Some(_) => {
+                let message = format!("there was no user yet, so contact {} has become it", lead.id);
+                Ok(Outcome::Delivered(vec![Warning::new("into_external_id", "lead_promoted", message)]))
+            }
+            None => Err(not_found(&from.name())),
+        }
+    }
+
+    /// An earlier attempt may have merged them, and nobody heard of it.
+    async fn not_merged(
+        &self,
+        lead: &Contact,
+        user: &Contact,
+        refusal: Refusal,
+        (from, into): (&Whom<'_>, &Whom<'_>),
+    ) -> action::Result {
+        if !refusal.is_missing() && refusal.canonical.is_none() {
+            return Err(refusal.failure);
+        }
+        self.forget(lead, &from.identity()).await;
+        self.forget(user, &into.identity()).await;
+        match self.by_id(&lead.id).await? {
+            Some(now) if now.id == user.id => Ok(Outcome::Delivered(Vec::new())),
+            Some(_) => Err(Failure { kind: action::Kind::Unavailable, ..refusal.failure }),
+            None => Err(not_found(&from.name())),
+        }
+    }
+}
