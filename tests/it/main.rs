@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by unwrapping")]
 
+mod acceptance;
 mod actions;
 mod corridor;
 mod crash;

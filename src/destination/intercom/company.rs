@@ -6,6 +6,7 @@ use moka::future::Cache;
 use serde_json::{Map, Value, json};
 
 use super::Settings;
+use super::attribute::Model;
 use super::client::{Answer, Call, Client, unreadable};
 use super::directory::Belonging;
 use super::error::Refusal;
@@ -81,10 +82,10 @@ pub enum Unlinked {
 impl Client {
     /// Makes or updates a company. Harmless to repeat.
     pub async fn write_company(&self, body: &Map<String, Value>) -> Result<Written, Failure> {
-        let call = Call::new("POST /companies", &[])?.body(body);
-        let answer = match self.call(call.clone()).await {
+        let call = Call::new("POST /companies", &[])?;
+        let answer = match self.write(Model::Company, call.clone(), body).await {
             // Two first writes of one company may meet; the second time it is there.
-            Err(refusal) if is_race(&refusal) => self.call(call).await?,
+            Err(refusal) if is_race(&refusal) => self.write(Model::Company, call, body).await?,
             // Seen while a company is being deleted, which takes Intercom a while.
             Err(refusal) if refusal.is_missing() => {
                 return Err(Failure { kind: Kind::Unavailable, ..refusal.failure });
@@ -100,8 +101,16 @@ impl Client {
 
     /// Changes a company that is there.
     pub async fn update_company(&self, which: &Which<'_>, body: &Map<String, Value>) -> Result<Answer, Failure> {
-        let call = |id: &str| Ok(Call::new("PUT /companies/{id}", &[id])?.body(body));
-        Ok(self.about_company(which, call).await?.1)
+        let id = self.which(which).await?;
+        let refusal = match self.write(Model::Company, Call::new("PUT /companies/{id}", &[&id])?, body).await {
+            Err(refusal) if refusal.is_missing() && which.id.is_none() => refusal,
+            other => return Ok(other?),
+        };
+        self.forget_company(which).await;
+        match self.which(which).await? {
+            again if again == id => Err(refusal.failure),
+            again => Ok(self.write(Model::Company, Call::new("PUT /companies/{id}", &[&again])?, body).await?),
+        }
     }
 
     /// Intercom's id of a company that is there; `None` when it is not.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::Archived;
+use super::attribute::Model;
 use super::client::{Call, Client, unreadable};
 use super::error::{self, Conflict};
 use super::identity::{Contact, Identity, Role};
@@ -84,8 +85,11 @@ impl Client {
 
     /// The user with that external id; else the contact with the address, unless it is somebody else; else a new one.
     async fn user(&self, external_id: &str, new: New<'_>, made: &mut bool) -> Result<Arc<Contact>, Failure> {
-        if let Some(user) = self.by_external_id(external_id).await? {
-            return Ok(Arc::new(user));
+        match self.by_external_id(external_id).await {
+            Ok(Some(user)) => return Ok(Arc::new(user)),
+            // A user is safe to make: if there is one already, the refusal names it.
+            Err(failure) if failure.code == "server_error" => {}
+            other => drop(other?),
         }
         let (true, Some(email)) = (self.service.settings.match_by_email, &new.identity.email) else {
             return self.create(new, made).await.map(Arc::new);
@@ -110,7 +114,7 @@ impl Client {
     }
 
     async fn create(&self, new: New<'_>, made: &mut bool) -> Result<Contact, Failure> {
-        match self.call(Call::new("POST /contacts", &[])?.body(new.body)).await {
+        match self.write(Model::Contact, Call::new("POST /contacts", &[])?, new.body).await {
             Ok(answer) => {
                 let Ok(said) = answer.json().and_then(|answer| read(&answer).map(|_| answer)) else {
                     self.unsettle(new).await;

@@ -189,6 +189,16 @@ pub fn conflict(message: &str) -> Option<Conflict> {
     Some(Conflict { id, archived: message.to_ascii_lowercase().contains("archived") })
 }
 
+/// The attribute for which a whole write was refused, because the workspace does not have it.
+pub fn unknown_attribute(refusal: &Refusal) -> Option<String> {
+    static NAME: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#"(?i)custom attribute ['"`](.+?)['"`] (?:does not exist|is not defined|was not found)"#)
+            .expect("it is a pattern")
+    });
+    let is_refused = matches!(refusal.status, Some(400 | 422)) && refusal.failure.kind == Kind::Rejected;
+    is_refused.then(|| NAME.captures(&refusal.failure.message).map(|found| found[1].to_owned()))?
+}
+
 /// The id in `</contacts/{id}>; rel="canonical"`.
 fn canonical(link: &str) -> Option<String> {
     let (target, rel) = link.split_once('>')?;

@@ -17,12 +17,14 @@ use crate::metrics::Metrics;
 use crate::yaml::{self, Node, Problems};
 
 pub mod actions;
+mod attribute;
 mod client;
 mod closed;
 mod company;
 mod contact;
 mod directory;
 mod error;
+mod fitting;
 mod identity;
 mod limits;
 mod lookup;
@@ -37,6 +39,7 @@ mod ticket;
 mod update;
 mod whom;
 
+pub use attribute::Unknown;
 pub use client::Client;
 
 /// Intercom as a kind of destination.
@@ -95,6 +98,8 @@ pub struct Settings {
     pub match_by_email: bool,
     /// What to do when the contact is archived.
     pub archived: Archived,
+    /// What becomes of a custom attribute that the workspace does not have.
+    pub unknown_attributes: Unknown,
     /// Seconds after which the search surely shows a contact that was made.
     pub search_lag_secs: u64,
     /// Requests in flight at once, at most.
@@ -114,6 +119,7 @@ impl Default for Settings {
             version: "2.16".to_owned(),
             match_by_email: true,
             archived: Archived::Unarchive,
+            unknown_attributes: Unknown::Drop,
             search_lag_secs: 60,
             concurrency: 20,
             cache: CacheSettings::default(),
@@ -212,6 +218,7 @@ pub(crate) struct Service {
     directory: directory::Directory,
     companies: company::Register,
     tags: tag::Tags,
+    attributes: attribute::Attributes,
 }
 
 const NO_REGION: &str = "`settings.region` is missing: us, eu or au, where the workspace's data lives";
@@ -258,6 +265,7 @@ impl Intercom {
             directory: directory::Directory::new(&settings),
             companies: company::Register::new(&settings),
             tags: tag::Tags::new(&settings),
+            attributes: attribute::Attributes::new(),
             settings,
         };
         Intercom { service: Arc::new(service) }

@@ -59,7 +59,7 @@ impl Client {
                     return Ok(Some(answer));
                 }
                 // It is the tag or the contact that is not there: the answer does not tell.
-                Err(refusal) if refusal.is_missing() || (whom.has_id() && refusal.is_absent()) => {
+                Err(refusal) if refusal.status == Some(404) || (whom.has_id() && refusal.is_absent()) => {
                     self.forget_tag(name).await;
                 }
                 Err(refusal) => return Err(refusal),

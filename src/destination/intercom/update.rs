@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::attribute::Model;
 use super::client::{Call, Client};
 use super::error::{self, Refusal};
 use super::identity::{Contact, Identity, normal};
@@ -18,7 +19,7 @@ impl Client {
         let mut sent = body.clone();
         let mut refused = None;
         for _ in 0..=MERGES_MAX + 2 {
-            let refusal = match self.call(Call::new("PUT /contacts/{id}", &[&id])?.body(&sent)).await {
+            let refusal = match self.write(Model::Contact, Call::new("PUT /contacts/{id}", &[&id])?, &sent).await {
                 Ok(answer) => {
                     self.forget_address(contact, &sent).await;
                     let said = answer.json().ok();

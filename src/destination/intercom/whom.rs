@@ -108,7 +108,8 @@ impl Client {
             (None, None) => self.meant(whom).await?.id,
         };
         if id == contact.id {
-            return Err(refusal);
+            // It is there, and what belongs to it is not; or it is just being made.
+            return Err(Refusal { status: refusal.status, ..not_found(&whom.name()).into() });
         }
         match self.call(call(&id)?).await {
             Ok(answer) => Ok((id, answer)),

@@ -49,7 +49,7 @@ pub struct IdentifyCompany {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-default" = "$.traits.createdAt"))]
     remote_created_at: Option<Timestamp>,
-    /// Attributes of your own, by name. They must exist in the workspace.
+    /// Attributes of your own, by name. `null` clears one.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     custom_attributes: Map<String, Value>,
     /// Intercom's own id of the contact, where you know it.
