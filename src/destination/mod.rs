@@ -160,6 +160,21 @@ pub struct Context {
 /// Builds an instance from its settings.
 pub type Build = fn(&Node, Context) -> Result<Box<dyn Destination>, String>;
 
+/// One way in which an attempt may fail, as data.
+#[derive(Debug, Clone, Copy)]
+pub struct Trouble {
+    /// Our word for it: in metrics, records and the console.
+    pub code: &'static str,
+    /// What it means for the delivery.
+    pub kind: action::Kind,
+    /// The third party's own codes for it.
+    pub theirs: &'static [&'static str],
+    /// When it happens.
+    pub when: &'static str,
+    /// What a person should do.
+    pub remedy: &'static str,
+}
+
 /// A kind of third party, as data: what settings, docs and mappings need to know of it.
 pub struct Kind {
     /// Its one name, as in `destination: intercom`.
@@ -170,6 +185,8 @@ pub struct Kind {
     pub integrations: &'static [&'static str],
     /// Its actions.
     pub actions: fn() -> Vec<&'static Facts>,
+    /// Every code that a failed attempt may have.
+    pub troubles: &'static [Trouble],
     /// The JSON Schema of its settings.
     pub settings_schema: fn() -> serde_json::Value,
     /// Notes everything that is wrong with its settings.

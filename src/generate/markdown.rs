@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::codes::{self, Met};
-use crate::action::{Facts, Field};
+use crate::action::{Facts, Field, Kind};
 use crate::destination;
 use crate::http;
 use crate::metrics::Metrics;
@@ -111,6 +111,9 @@ pub(super) fn operations() -> String {
             vec![format!("`{}`", row.name), labels.join(" "), row.help.to_owned()]
         }),
     );
+    for kind in destination::KINDS {
+        troubles(&mut page, kind);
+    }
     page.push_str("\n## Answers of the tracking API\n\n");
     table(
         &mut page,
@@ -120,6 +123,40 @@ pub(super) fn operations() -> String {
             .map(|code| vec![format!("`{}`", code.word()), code.status().to_string(), code.meaning().to_owned()]),
     );
     page
+}
+
+/// What can go wrong with deliveries to a third party.
+fn troubles(page: &mut String, kind: &destination::Kind) {
+    let _ = writeln!(
+        page,
+        "\n## When a delivery to {} fails\n\nThe third party's own code, words and request id stand in the attempt's message.\n",
+        kind.name
+    );
+    table(
+        page,
+        &["code", "when", "what happens", "what to do", "their codes"],
+        kind.troubles.iter().map(|trouble| {
+            let theirs: Vec<String> = trouble.theirs.iter().map(|code| format!("`{code}`")).collect();
+            vec![
+                format!("`{}`", trouble.code),
+                trouble.when.to_owned(),
+                happens(trouble.kind).to_owned(),
+                trouble.remedy.to_owned(),
+                theirs.join(" "),
+            ]
+        }),
+    );
+}
+
+fn happens(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Rejected => "dead letter",
+        Kind::Unauthorized => "the destination pauses and keeps everything",
+        Kind::Throttled => "waits as told; counts as no attempt",
+        Kind::TooEarly => "waits beside the person's line until the contact is there",
+        Kind::Unavailable => "again, later and later",
+        Kind::Unknown => "again; what is not safe to repeat is looked for first",
+    }
 }
 
 fn table(page: &mut String, head: &[&str], rows: impl Iterator<Item = Vec<String>>) {

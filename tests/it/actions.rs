@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use interline::destination::intercom;
 use interline::sandbox::Sandbox;
+use regex::Regex;
 
 mod case;
 mod engine;
@@ -53,6 +54,32 @@ async fn every_action_does_what_its_cases_say() {
         assert!(stateful > 0 || is_unknown_there(facts.name), "`{}` has no case with `state`", facts.name);
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// The codes that the files below a folder give their failures.
+fn codes(folder: &Path, found: &mut BTreeSet<String>) {
+    let code = Regex::new(r#"(?:Failure::rejected\(|Failure::new\(\s*Kind::\w+,)\s*"(\w+)""#).unwrap();
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        match path.is_dir() {
+            true => codes(&path, found),
+            false if path.ends_with("tests.rs") => {}
+            false => {
+                let text = fs::read_to_string(path).unwrap();
+                let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+                found.extend(code.captures_iter(text).map(|captures| captures[1].to_owned()));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_code_of_a_failure_is_explained() {
+    let mut found = BTreeSet::new();
+    codes(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/destination"), &mut found);
+    assert!(found.len() > 15, "the codes are found at all: {found:?}");
+    let explained: BTreeSet<String> = intercom::KIND.troubles.iter().map(|trouble| trouble.code.to_owned()).collect();
+    let missing: Vec<&String> = found.difference(&explained).collect();
+    assert!(missing.is_empty(), "{missing:?} are not in refusals.rs");
 }
 
 #[test]

@@ -5,44 +5,10 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value;
 
+use super::refusals::{self, PERMISSION_MISSING, PLAN_RESTRICTED};
 use crate::action::{Failure, Kind};
 use crate::destination::http::{self, Reply};
 use crate::instant::Timestamp;
-
-/// Intercom's codes that say more than the status does: what each means to us.
-///
-/// # Why
-/// A version that Intercom does not know concerns every request alike, so it pauses the destination as a refused token does.
-/// A permission that is missing concerns only what needs it, so that waits and everything else goes on.
-const CODES: &[(&str, Kind, &str)] = &[
-    ("unauthorized", Kind::Unauthorized, "unauthorized"),
-    ("api_plan_restricted", Kind::Unavailable, PLAN_RESTRICTED),
-    ("forbidden", Kind::Unavailable, PERMISSION_MISSING),
-    ("action_forbidden", Kind::Unavailable, PERMISSION_MISSING),
-    ("intercom_version_invalid", Kind::Unauthorized, "version_invalid"),
-    ("rate_limit_exceeded", Kind::Throttled, "rate_limited"),
-    ("too_many_requests", Kind::Throttled, "rate_limited"),
-    ("retry_after", Kind::Throttled, "rate_limited"),
-    ("request_timeout", Kind::Unknown, "timeout"),
-    ("server_timeout", Kind::Unknown, "timeout"),
-    ("server_error", Kind::Unavailable, "server_error"),
-    ("internal_error", Kind::Unavailable, "server_error"),
-    ("service_unavailable", Kind::Unavailable, "server_error"),
-    ("not_found", Kind::Rejected, "not_found"),
-    ("company_not_found", Kind::Rejected, "company_not_found"),
-    ("conflict", Kind::Rejected, "conflict"),
-    ("resource_conflict", Kind::Rejected, "conflict"),
-    ("contact_merged", Kind::Rejected, "contact_merged"),
-    ("contact_company_limit_exceeded", Kind::Rejected, "company_limit"),
-    ("tag_has_dependent_objects", Kind::Rejected, "tag_in_use"),
-    ("ticket_not_found", Kind::Rejected, "ticket_not_found"),
-    ("invalid_merge", Kind::Rejected, "merge_refused"),
-];
-
-/// The app of the token lacks a permission.
-const PERMISSION_MISSING: &str = "permission_missing";
-/// The workspace's plan does not include it.
-const PLAN_RESTRICTED: &str = "plan_restricted";
 
 /// A request that had no success.
 #[derive(Debug, Clone)]
@@ -133,9 +99,9 @@ fn failure(reply: &Reply, now: Timestamp) -> Failure {
     let texts: Vec<String> = errors.iter().map(one).collect();
     let request = body["request_id"].as_str().map(|id| format!(" (request {id})")).unwrap_or_default();
     failure.message = format!("intercom answered {}: {}{request}", reply.status, texts.join("; "));
-    if let Some((_, kind, ours)) = CODES.iter().find(|(theirs, ..)| *theirs == code) {
-        failure.kind = *kind;
-        failure.code = (*ours).into();
+    if let Some(trouble) = refusals::known(code) {
+        failure.kind = trouble.kind;
+        failure.code = trouble.code.into();
     }
     failure.message.push_str(match &*failure.code {
         PERMISSION_MISSING => "; grant the app that permission in intercom's developer hub",

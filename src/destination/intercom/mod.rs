@@ -33,6 +33,7 @@ mod metadata;
 mod money;
 mod page;
 mod raw;
+mod refusals;
 pub mod rehearsal;
 mod tag;
 mod ticket;
@@ -48,6 +49,7 @@ pub const KIND: destination::Kind = destination::Kind {
     summary: "Intercom: contacts, companies and events of a workspace, over its REST API.",
     integrations: &["Intercom", "Intercom Cloud Mode (Actions)"],
     actions: actions::facts,
+    troubles: refusals::TABLE,
     settings_schema: || {
         let generator =
             schemars::generate::SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
