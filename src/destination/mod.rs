@@ -88,6 +88,19 @@ pub trait Destination: Send + Sync + 'static {
     /// Performs an action with a payload that mapping made, going on after the steps that earlier attempts finished.
     fn perform<'a>(&'a self, action: &'a str, payload: &'a [u8], steps: &'a Steps) -> BoxFuture<'a, Performed>;
 
+    /// The same, where what is not safe to repeat is written down before it is done: after a crash, `steps` say that it may
+    /// have been.
+    fn perform_noting<'a>(
+        &'a self,
+        action: &'a str,
+        payload: &'a [u8],
+        steps: &'a Steps,
+        notes: Arc<dyn Notes>,
+    ) -> BoxFuture<'a, Performed> {
+        drop(notes);
+        self.perform(action, payload, steps)
+    }
+
     /// Asks whether the credentials work, by a harmless read.
     fn probe(&self) -> BoxFuture<'_, Result<(), action::Failure>>;
 }
@@ -141,6 +154,12 @@ impl<'d> Pages<'d> {
         }
         Some(performed)
     }
+}
+
+/// Writes down what an attempt is about to do.
+pub trait Notes: Send + Sync {
+    /// Puts steps on stable storage, before what they speak of is done.
+    fn note(&self, steps: Steps) -> BoxFuture<'_, ()>;
 }
 
 /// Tells the time; given, so that tests decide what time it is.

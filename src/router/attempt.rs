@@ -10,7 +10,7 @@ use super::{Connection, Surroundings};
 use crate::action::{Failure, Kind, Outcome, Warning};
 use crate::delivery::retry::{self, Tried, Verdict};
 use crate::delivery::{Attempt, Failing, Progress, Status};
-use crate::destination::Performed;
+use crate::destination::{Notes, Performed};
 use crate::instant::Timestamp;
 use crate::store::Owed;
 
@@ -46,9 +46,10 @@ pub(super) async fn attempt(
     mut owed: Owed,
     outside: bool,
     surroundings: &Surroundings,
+    notes: Arc<dyn Notes>,
 ) -> Attempted {
     let at = (surroundings.clock)();
-    let mut performed = perform(connection, &owed).await;
+    let mut performed = perform(connection, &owed, notes).await;
     bound(&mut performed);
     let now = (surroundings.clock)();
     let next = settle(&mut owed.progress, &performed, &surroundings.retry, now, (surroundings.luck)());
@@ -65,12 +66,12 @@ pub(super) async fn attempt(
 }
 
 /// Performs the action. A panic in it is a bug of ours: it ends this delivery, and no other.
-async fn perform(connection: &Connection, owed: &Owed) -> Performed {
+async fn perform(connection: &Connection, owed: &Owed, notes: Arc<dyn Notes>) -> Performed {
     let payload = match &owed.delivery.payload {
         Ok(payload) => payload.get().as_bytes(),
         Err(unfit) => return Performed::failed(Failure::rejected("payload_invalid", unfit.message.clone())),
     };
-    let action = connection.destination.perform(&owed.delivery.action, payload, &owed.progress.steps);
+    let action = connection.destination.perform_noting(&owed.delivery.action, payload, &owed.progress.steps, notes);
     AssertUnwindSafe(action).catch_unwind().await.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();

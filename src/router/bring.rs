@@ -1,12 +1,16 @@
 //! Bringing one delivery: read it if need be, attempt it, write down what came of it, count it.
 
 use std::borrow::Cow;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
 
 use super::attempt::{Next, attempt};
 use super::conductor::size;
 use super::{Connection, STORE_PATIENCE, Surroundings};
 use crate::action::{Kind, Warning};
-use crate::delivery::{Delivery, Id, Status};
+use crate::delivery::{Delivery, Id, Progress, Status, Steps};
+use crate::destination::Notes;
 use crate::instant::Timestamp;
 use crate::store::{Error, Owed, Store};
 
@@ -30,7 +34,7 @@ pub(super) struct Finished {
 /// so that a crash never repeats an earlier event after a later one of the same person.
 pub(super) async fn bring(
     connection: &Connection,
-    store: &dyn Store,
+    store: &Arc<dyn Store>,
     surroundings: &Surroundings,
     (id, owed): (Id, Option<Box<Owed>>),
     outside: bool,
@@ -38,15 +42,16 @@ pub(super) async fn bring(
     let held = owed.as_deref().map_or(0, size);
     let owed = match owed {
         Some(owed) => Some(*owed),
-        None => read(store, id).await,
+        None => read(&**store, id).await,
     };
     let Some(owed) = owed else {
         tracing::error!(delivery.id = %id, "A delivery is not in the store any more, or its record is damaged");
         let (next, delivered) = (Next::Settled, false);
         return Finished { id, next, delivered, trouble: None, exhausted_until: None, held };
     };
-    let attempted = attempt(connection, owed, outside, surroundings).await;
-    write(store, &attempted.owed).await;
+    let notebook = Notebook { store: store.clone(), id, progress: owed.progress.clone() };
+    let attempted = attempt(connection, owed, outside, surroundings, Arc::new(notebook)).await;
+    write(&**store, attempted.owed.id, &attempted.owed.progress).await;
     if attempted.next == Next::Settled {
         connection.count_settled(&attempted.owed);
     }
@@ -67,9 +72,24 @@ async fn read(store: &dyn Store, id: Id) -> Option<Owed> {
     }
 }
 
-async fn write(store: &dyn Store, owed: &Owed) {
-    while let Err(error) = store.settle(vec![(owed.id, owed.progress.clone())]).await {
+async fn write(store: &dyn Store, id: Id, progress: &Progress) {
+    while let Err(error) = store.settle(vec![(id, progress.clone())]).await {
         wait(&error).await;
+    }
+}
+
+/// Where an attempt under way writes down what it is about to do: into the delivery's own record.
+struct Notebook {
+    store: Arc<dyn Store>,
+    id: Id,
+    progress: Progress,
+}
+
+impl Notes for Notebook {
+    fn note(&self, steps: Steps) -> BoxFuture<'_, ()> {
+        let mut progress = self.progress.clone();
+        progress.steps.extend(steps);
+        Box::pin(async move { write(&*self.store, self.id, &progress).await })
     }
 }
 

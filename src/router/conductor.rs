@@ -355,7 +355,7 @@ impl Conductor {
         self.parked_under_way += usize::from(outside);
         let generation = self.generation;
         self.running.spawn(async move {
-            let finished = bring(&connection, &*store, &surroundings, (id, owed), outside).await;
+            let finished = bring(&connection, &store, &surroundings, (id, owed), outside).await;
             (generation, Done::Attempt(finished))
         });
     }

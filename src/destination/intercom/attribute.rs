@@ -135,7 +135,7 @@ impl Client {
             let known = self.known_attribute(model, &list, &name, &value).await?;
             match known.and_then(|attribute| fit(attribute, &name, value, &mut warnings)) {
                 Ok(value) => drop(fitted.insert(name, value)),
-                Err(left_out) => warnings.extend(left_out),
+                Err(out) => warnings.extend(out.map(|(code, why)| Warning::new(path(&name), code, why))),
             }
         }
         if !fitted.is_empty() {
@@ -152,7 +152,7 @@ impl Client {
         list: &Option<Arc<List>>,
         name: &str,
         value: &Value,
-    ) -> Result<Result<Option<Attribute>, Option<Warning>>, Failure> {
+    ) -> Result<Result<Option<Attribute>, Out>, Failure> {
         let is_absent = self.service.attributes.absent.contains_key(&(model, name.to_owned()));
         let found = list.as_ref().and_then(|list| list.get(name));
         if !is_absent && (found.is_some() || list.is_none()) {
@@ -161,19 +161,19 @@ impl Client {
         if value.is_null() {
             return Ok(Err(None));
         }
-        let warning = |why: &str| Warning::new(path(name), "attribute_unknown", format!("left out: {why}"));
+        let out = |why: &str| Some(("attribute_unknown", format!("left out: {why}")));
         match self.service.settings.unknown_attributes {
-            Unknown::Drop => Ok(Err(Some(warning("the workspace has no such attribute")))),
+            Unknown::Drop => Ok(Err(out("the workspace has no such attribute"))),
             Unknown::Reject => {
                 let message = format!("the workspace has no {} attribute `{name}`", model.name());
                 Err(Failure::rejected("attribute_unknown", message))
             }
             Unknown::Create if is_absent && list.is_some() => {
-                Ok(Err(Some(warning("the workspace has no such attribute, and it could not be made"))))
+                Ok(Err(out("the workspace has no such attribute, and it could not be made")))
             }
             Unknown::Create => match self.make_attribute(model, name, value).await? {
                 Ok(made) => Ok(Ok(Some(made))),
-                Err(why) => Ok(Err(Some(warning(&why)))),
+                Err(why) => Ok(Err(out(&why))),
             },
         }
     }
@@ -235,6 +235,9 @@ impl Client {
     }
 }
 
+/// Why an attribute stays out, by code and in words; nothing where it is not worth a word.
+type Out = Option<(&'static str, String)>;
+
 /// Where a body has them.
 const FIELD: &str = "custom_attributes";
 
@@ -255,20 +258,14 @@ fn read(value: &Value) -> Option<(String, Attribute)> {
 }
 
 /// The value as the attribute takes it, or why it stays out.
-fn fit(
-    attribute: Option<Attribute>,
-    name: &str,
-    value: Value,
-    warnings: &mut Vec<Warning>,
-) -> Result<Value, Option<Warning>> {
+fn fit(attribute: Option<Attribute>, name: &str, value: Value, warnings: &mut Vec<Warning>) -> Result<Value, Out> {
     let Some(attribute) = attribute else { return Ok(value) };
     if !attribute.writable {
-        let message = "left out: it cannot be written through the API";
-        return Err(Some(Warning::new(path(name), "attribute_not_writable", message)));
+        return Err(Some(("attribute_not_writable", "left out: it cannot be written through the API".to_owned())));
     }
     let Some(fitted) = attribute.of_type.fit(&value) else {
         let message = format!("left out: the attribute holds {}, and this is {value}", attribute.of_type.noun());
-        return Err(Some(Warning::new(path(name), "attribute_misfit", message)));
+        return Err(Some(("attribute_misfit", message)));
     };
     if fitted != value && attribute.of_type != Type::Date {
         warnings.push(Warning::new(path(name), "attribute_converted", format!("{value} → {fitted}")));

@@ -10,13 +10,14 @@ use super::error::Refusal;
 use super::{Service, Settings};
 use crate::action::{self, Document, Failure, Kind, Outcome, Warning};
 use crate::delivery::{Exchange, Steps};
-use crate::destination::Performed;
 use crate::destination::http::{Method, Reply, Request};
+use crate::destination::{Notes, Performed};
 use crate::instant::Timestamp;
 
 /// Talks to Intercom for one attempt.
 pub struct Client {
     pub(super) service: Arc<Service>,
+    notes: Option<Arc<dyn Notes>>,
     record: Mutex<Record>,
 }
 
@@ -138,7 +139,12 @@ pub fn unreadable(why: &str) -> Failure {
 impl Client {
     /// A client for one attempt.
     pub(super) fn new(service: Arc<Service>, steps: Steps) -> Client {
-        Client { service, record: Mutex::new(Record { steps, ..Record::default() }) }
+        Client { service, notes: None, record: Mutex::new(Record { steps, ..Record::default() }) }
+    }
+
+    /// The same, with a place to write down what is intended.
+    pub(super) fn noting(self, notes: Arc<dyn Notes>) -> Client {
+        Client { notes: Some(notes), ..self }
     }
 
     /// What a step came to that this attempt or an earlier one finished.
@@ -151,9 +157,14 @@ impl Client {
         self.record().steps.insert(name.to_owned(), came_to.to_owned());
     }
 
-    /// Remembers that something is about to be asked for that is not safe to repeat; with the time, in Unix seconds.
+    /// Remembers, also across a crash, that something is about to be asked for that is not safe to repeat; with the time, in
+    /// Unix seconds.
     pub async fn intend(&self, name: &str) {
         self.finish_step(name, &self.now().as_second().to_string());
+        let steps = self.record().steps.clone();
+        if let Some(notes) = &self.notes {
+            notes.note(steps).await;
+        }
     }
 
     /// What was intended did surely not happen.

@@ -38,6 +38,9 @@ pub struct Found {
     pub made: bool,
 }
 
+/// The step that says when a lead was asked for, and no answer is known; in Unix seconds.
+const LEAD_ASKED: &str = "lead_asked_for";
+
 /// Why a contact is not found: it is not there, or something failed.
 type Miss = Option<Failure>;
 
@@ -106,14 +109,33 @@ impl Client {
         if let Some(contact) = self.by_email(email, new.identity.external_id.as_deref()).await? {
             return Ok(Arc::new(contact));
         }
-        if new.role == Role::Lead && self.service.directory.unsettled.contains_key(email) {
+        if new.role == Role::Lead && (self.service.directory.unsettled.contains_key(email) || self.may_have_asked()) {
             let message = "a lead with this e-mail address may have been made, and the search does not show it yet";
             return Err(Failure::new(Kind::Unknown, "lead_unsettled", message));
         }
         self.create(new, made).await.map(Arc::new)
     }
 
+    /// Whether an earlier attempt asked for the lead so short a time ago that the search need not show it yet.
+    fn may_have_asked(&self) -> bool {
+        let asked_at = self.step(LEAD_ASKED).and_then(|text| text.parse::<i64>().ok());
+        let lag = i64::try_from(self.settings().search_lag_secs).unwrap_or(i64::MAX);
+        asked_at.is_some_and(|at| self.now().as_second() < at.saturating_add(lag))
+    }
+
     async fn create(&self, new: New<'_>, made: &mut bool) -> Result<Contact, Failure> {
+        if new.role == Role::Lead {
+            self.intend(LEAD_ASKED).await;
+        }
+        let result = self.ask_for(new, made).await;
+        // Whoever got an answer knows; who got none has it written down.
+        if new.role == Role::Lead && result.as_ref().is_ok_and(|_| *made) {
+            self.take_back(LEAD_ASKED);
+        }
+        result
+    }
+
+    async fn ask_for(&self, new: New<'_>, made: &mut bool) -> Result<Contact, Failure> {
         match self.write(Model::Contact, Call::new("POST /contacts", &[])?, new.body).await {
             Ok(answer) => {
                 let Ok(said) = answer.json().and_then(|answer| read(&answer).map(|_| answer)) else {
@@ -129,8 +151,10 @@ impl Client {
             }
             Err(refusal) if refusal.is_conflict() => Box::pin(self.existing(refusal.failure, new, made)).await,
             Err(refusal) => {
-                if refusal.is_open() {
-                    self.unsettle(new).await;
+                match refusal.is_open() {
+                    true => self.unsettle(new).await,
+                    false if new.role == Role::Lead => self.take_back(LEAD_ASKED),
+                    false => {}
                 }
                 Err(refusal.failure)
             }

@@ -12,7 +12,7 @@ use url::Url;
 use crate::action::Failure;
 use crate::delivery::Steps;
 use crate::destination::http::{self, Network, Transport};
-use crate::destination::{self, Clock, Context, Destination, Performed};
+use crate::destination::{self, Clock, Context, Destination, Notes, Performed};
 use crate::metrics::Metrics;
 use crate::yaml::{self, Node, Problems};
 
@@ -276,18 +276,29 @@ impl Intercom {
     fn client(&self, steps: &Steps) -> Client {
         Client::new(self.service.clone(), steps.clone())
     }
+
+    async fn perform_on(&self, client: Client, action: &str, payload: &[u8]) -> Performed {
+        let result = match actions::find(action) {
+            Some(definition) => definition.perform(payload, &client).await,
+            None => Err(Failure::rejected("action_unknown", format!("intercom has no action `{action}`"))),
+        };
+        client.finish(result)
+    }
 }
 
 impl Destination for Intercom {
     fn perform<'a>(&'a self, action: &'a str, payload: &'a [u8], steps: &'a Steps) -> BoxFuture<'a, Performed> {
-        Box::pin(async move {
-            let client = self.client(steps);
-            let result = match actions::find(action) {
-                Some(definition) => definition.perform(payload, &client).await,
-                None => Err(Failure::rejected("action_unknown", format!("intercom has no action `{action}`"))),
-            };
-            client.finish(result)
-        })
+        Box::pin(self.perform_on(self.client(steps), action, payload))
+    }
+
+    fn perform_noting<'a>(
+        &'a self,
+        action: &'a str,
+        payload: &'a [u8],
+        steps: &'a Steps,
+        notes: Arc<dyn Notes>,
+    ) -> BoxFuture<'a, Performed> {
+        Box::pin(self.perform_on(self.client(steps).noting(notes), action, payload))
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<(), Failure>> {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::action::{FieldKind, Kind, Outcome};
+use crate::destination::Notes;
 use crate::destination::http::{Method, Reply, Request};
 use crate::instant::Timestamp;
 
@@ -92,6 +93,42 @@ async fn one_person_at_once_is_one_contact() {
         "cache_hits_total{cache=\"external_id\",destination=\"crm\"} 1",
     ] {
         assert!(text.contains(line), "{line} in {text}");
+    }
+}
+
+/// Keeps what is written down, and what had been sent by then.
+struct Notebook {
+    stand_in: Arc<StandIn>,
+    noted: Mutex<Option<(Steps, usize)>>,
+}
+
+impl Notes for Notebook {
+    fn note(&self, steps: Steps) -> BoxFuture<'_, ()> {
+        *self.noted.lock().unwrap() = Some((steps, sent(&self.stand_in, Method::Post, "/contacts")));
+        Box::pin(async {})
+    }
+}
+
+#[tokio::test]
+async fn a_crash_while_a_lead_is_made_makes_no_second_one_within_the_search_lag() {
+    let (stand_in, intercom, _) = workspace(StandIn::default());
+    let notebook = Arc::new(Notebook { stand_in: stand_in.clone(), noted: Mutex::default() });
+    let payload = br#"{"role":"lead","email":"a@b.co"}"#;
+    intercom.perform_noting("identify_contact", payload, &Steps::new(), notebook.clone()).await.result.unwrap();
+    let (steps, sent_by_then) = notebook.noted.lock().unwrap().take().expect("it is written down");
+    assert_eq!(sent_by_then, 1, "the search, and nothing that makes anything");
+    // The process ends before it hears an answer. The next one knows nothing but the note, and the search shows nothing.
+    let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    for (later_secs, contacts) in [(0, 1), (59, 1), (60, 2)] {
+        let now = start + std::time::Duration::from_secs(later_secs);
+        let context = Context { name: "crm".into(), metrics: Metrics::new(), clock: Arc::new(move || now) };
+        let next = Intercom::over(stand_in.clone(), settings(), context);
+        let result = next.perform("identify_contact", payload, &steps).await.result;
+        match contacts {
+            1 => assert_eq!(result.unwrap_err().code, "lead_unsettled", "{later_secs} s later"),
+            _ => assert!(result.is_ok(), "it surely was not made"),
+        }
+        assert_eq!(stand_in.contacts.lock().unwrap().len(), contacts, "{later_secs} s later");
     }
 }
 
