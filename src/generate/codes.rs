@@ -35,6 +35,7 @@ const fn delivery(word: &'static str, meaning: &'static str) -> Code {
 
 /// All of them, in the order of their words within each part.
 pub(super) const ALL: &[Code] = &[
+    file("action_by_hand", "an action that only reads stands in a mapping"),
     file("directive_invalid", "a directive has an argument it does not take, or lacks one"),
     file("directive_not_alone", "a directive stands in a map beside other keys"),
     file("duplicate_destination", "two files have the same name but for `.yaml` and `.yml`"),
@@ -70,6 +71,7 @@ pub(super) const ALL: &[Code] = &[
     file("too_many_mappings", "a file has more than 50 mappings"),
     file("trigger_doubtful", "warning: a trigger is surely not meant so"),
     file("trigger_invalid", "a trigger cannot be read"),
+    file("trigger_missing", "an action has no trigger of its own, and the mapping names none"),
     file("unknown_action", "the destination has no such action"),
     file("unknown_destination", "there is no such kind of destination"),
     file("unknown_directive", "there is no such directive"),
@@ -91,6 +93,7 @@ pub(super) const ALL: &[Code] = &[
     mapping("field_dropped", "warning: an optional field did not fit and was left out"),
     mapping("field_invalid", "a required field, or any under `on_invalid: reject`, does not fit"),
     mapping("field_missing", "a required field came to nothing"),
+    mapping("field_unknown", "the action that is run by hand has no such field"),
     mapping("internal_error", "mapping an event failed because of a bug in Interline"),
     mapping("metadata_key_too_long", "warning: a metadata key was too long and was left out"),
     mapping("metadata_nested", "warning: nested metadata was left out"),
@@ -101,6 +104,7 @@ pub(super) const ALL: &[Code] = &[
     mapping("more_warnings", "warning: there were more warnings than are kept"),
     mapping("number_out_of_range", "warning: a number was larger than Intercom takes and was left out"),
     mapping("number_rounded", "warning: a number was rounded to a whole one"),
+    mapping("path_refused", "a raw request's path would leave the connection's host"),
     mapping("payload_invalid", "the payload is not what the action takes"),
     mapping("revenue_invalid", "warning: the revenue is no amount"),
     mapping("revenue_rounded", "warning: the revenue was rounded to the smallest unit of its currency"),
@@ -108,15 +112,26 @@ pub(super) const ALL: &[Code] = &[
     mapping("value_converted", "warning: a value was fitted to the field's type"),
     mapping("value_lost", "warning: a directive could not make anything of a value, and gave nothing"),
     delivery("action_unknown", "the destination has no such action"),
+    delivery("attribute_converted", "warning: a custom attribute was fitted to the attribute's type"),
+    delivery("attribute_made", "warning: a custom attribute was made in the workspace"),
+    delivery("attribute_misfit", "warning: a custom attribute did not fit the attribute's type and was left out"),
+    delivery("attribute_not_writable", "warning: a custom attribute cannot be written and was left out"),
+    delivery(
+        "attribute_unknown",
+        "the workspace does not have a custom attribute; with `drop` a warning, and it was left out",
+    ),
     delivery("busy", "the destination is busy with the same thing"),
+    delivery("company_absent", "the company is not there, so there is nothing to undo"),
     delivery("company_limit", "the contact is in as many companies as Intercom takes"),
     delivery("company_not_found", "the company is not there"),
     delivery("conflict", "the destination has something that excludes this"),
     delivery("connection_failed", "no connection could be made"),
     delivery("connection_lost", "the connection broke before there was a reply"),
+    delivery("contact_absent", "the contact is not there, so there is nothing to undo"),
     delivery("contact_ambiguous", "warning: several contacts fit, and one was taken"),
     delivery("contact_archived", "the contact is archived and stays so"),
     delivery("contact_conflict", "another contact has one of the identities"),
+    delivery("contact_exists", "the contact that was to be made is there already"),
     delivery("contact_merged", "the contact was merged into others too often over"),
     delivery("contact_not_found", "the contact is not there yet"),
     delivery("contact_unarchived", "warning: the contact was archived and is not any longer"),
@@ -124,19 +139,30 @@ pub(super) const ALL: &[Code] = &[
     delivery("event_names_exhausted", "the workspace has as many event names as Intercom takes"),
     delivery("gone", "the destination has given this up"),
     delivery("id_invalid", "an id cannot stand in a path"),
-    delivery("lead_unsettled", "a lead changed while it was made a user"),
+    delivery("lead_promoted", "warning: there was no user to merge into, so the lead became it"),
+    delivery("lead_unsettled", "a lead may have been made, and the search does not show it yet"),
+    delivery("merge_refused", "the two contacts cannot be merged"),
     delivery("no_identity", "the call names nobody that the action could be about"),
     delivery("not_attached", "there is nothing to detach"),
     delivery("not_found", "the destination does not have what the request is about"),
+    delivery("not_repeated", "a raw request failed and may not be repeated"),
+    delivery("not_tagged", "the contact does not have the tag"),
+    delivery("nothing_to_merge", "there is no lead to merge"),
     delivery("payload_rejected", "the destination does not take the payload"),
     delivery("permission_missing", "the token lacks a permission"),
     delivery("plan_restricted", "the workspace's plan does not cover this"),
     delivery("rate_limited", "the destination asked to slow down"),
     delivery("redirected", "the destination answered with a redirect, which is not followed"),
+    delivery("region_wrong", "warning: the workspace's data lives in another region than the settings say"),
     delivery("reply_unreadable", "the destination's reply cannot be read"),
     delivery("request_invalid", "the request cannot be sent"),
+    delivery("request_refused", "a raw request would leave the connection's host or speak for somebody else"),
     delivery("role_kept", "warning: a user was not made a lead"),
     delivery("server_error", "the destination had an error of its own"),
+    delivery("tag_absent", "the tag is not there, so there is nothing to undo"),
+    delivery("tag_in_use", "a tag that is used elsewhere cannot be deleted"),
+    delivery("ticket_not_found", "the ticket is not there"),
+    delivery("ticket_unsettled", "a ticket may have been opened, and the search does not show it yet"),
     delivery("timeout", "a request was sent, and no reply came in time"),
     delivery("unauthorized", "the credentials were refused"),
     delivery("unchanged", "the update would change nothing"),
@@ -158,6 +184,7 @@ mod tests {
     use regex::Regex;
 
     use super::*;
+    use crate::destination::KINDS;
 
     /// Rust files below a folder, without those that hold only tests.
     fn files(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -205,18 +232,22 @@ mod tests {
     fn every_code_has_its_meaning_and_no_other_is_listed() {
         const NOT_CODES: &[&str] = &[
             "company_written",
+            "contact_asked_for",
+            "contact_brought",
+            "custom_attributes",
             "ends_with",
-            "identify_company",
-            "identify_contact",
             "interline_text",
+            "lead_asked_for",
             "starts_with",
-            "track_event",
+            "ticket_asked_for",
         ];
+        let actions: Vec<&str> = KINDS.iter().flat_map(|kind| (kind.actions)()).map(|facts| facts.name).collect();
         let given = given();
         assert!(given.len() > 60, "{given:?}");
         let unlisted: Vec<&String> = given
             .iter()
-            .filter(|word| !NOT_CODES.contains(&word.as_str()) && !ALL.iter().any(|code| code.word == *word))
+            .filter(|word| !NOT_CODES.contains(&word.as_str()) && !actions.contains(&word.as_str()))
+            .filter(|word| !ALL.iter().any(|code| code.word == *word))
             .collect();
         assert!(unlisted.is_empty(), "codes without a meaning in src/generate/codes.rs: {unlisted:?}");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
