@@ -9,9 +9,13 @@ use crate::destination;
 use crate::generate::schema;
 
 /// The files in `mappings/`, and what each is.
-const SHIPPED: [(&str, &str); 3] = [
+const SHIPPED: [(&str, &str); 4] = [
     ("intercom.yaml", "The defaults, commented line by line: the one to start from, and the one that is on."),
     ("rudderstack.yaml", "For people who come from RudderStack: finds everything where RudderStack looked for it."),
+    (
+        "clearview.yaml",
+        "Company visits that ClearView reports: each becomes a company, and who left an address a lead in it.",
+    ),
     ("example-saas.yaml", "A worked example: ten mappings of a product that companies subscribe to."),
 ];
 
