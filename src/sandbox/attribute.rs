@@ -59,8 +59,12 @@ pub struct Attribute {
     pub archived: bool,
     /// Made by a write, not by a definition: its type widens when a value does not fit.
     pub inferred: bool,
+    /// What somebody wrote about it.
+    pub description: Option<String>,
     /// When it was defined, in Unix seconds.
     pub at: i64,
+    /// When its definition was last changed, in Unix seconds.
+    pub updated_at: i64,
 }
 
 impl Model {
@@ -164,7 +168,10 @@ impl Attribute {
         if let Some(id) = self.id {
             view["id"] = id.into();
             view["created_at"] = self.at.into();
-            view["updated_at"] = self.at.into();
+            view["updated_at"] = self.updated_at.into();
+        }
+        if let Some(description) = &self.description {
+            view["description"] = description.as_str().into();
         }
         if !self.options.is_empty() {
             view["options"] = self.options.clone().into();

@@ -15,6 +15,12 @@ use crate::json::{Json, Object};
 pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint { method: "GET", path: "/data_attributes", described: &[200, 401, 422], answer: list },
     Endpoint { method: "POST", path: "/data_attributes", described: &[200, 400, 401], answer: define },
+    Endpoint {
+        method: "PUT",
+        path: "/data_attributes/{data_attribute_id}",
+        described: &[200, 400, 401, 404, 422],
+        answer: change,
+    },
 ];
 
 /// Most custom attributes of a workspace.
@@ -45,7 +51,9 @@ impl Attributes {
             messenger_writable: row.model == Model::Company,
             archived: false,
             inferred: false,
+            description: None,
             at: 0,
+            updated_at: 0,
         });
         Attributes { all: all.collect(), last_id: 0 }
     }
@@ -151,7 +159,9 @@ impl Attributes {
             messenger_writable: false,
             archived: false,
             inferred: false,
+            description: None,
             at: now,
+            updated_at: now,
         });
         Ok(self.all.last_mut().expect("it was pushed a line above"))
     }
@@ -185,6 +195,40 @@ fn define(state: &mut State, request: &Request<'_>) -> Answer {
     let attribute = state.attributes.add(model, &name, data_type, request.now)?;
     attribute.options = options;
     attribute.messenger_writable = matches!(body.get("messenger_writable"), Some(Json::Bool(true)));
+    attribute.description = shape::text(body, "description")?;
+    Ok(Reply::ok(attribute.view()))
+}
+
+/// Describes, archives or takes up again; the type never changes.
+fn change(state: &mut State, request: &Request<'_>) -> Answer {
+    let body = &request.body;
+    let id: Option<u64> = request.parameter(0).parse().ok();
+    let found = state.attributes.all.iter().position(|attribute| attribute.id.is_some() && attribute.id == id);
+    let missing = || Refusal::new(404, "field_not_found", "We couldn't find that data attribute to update");
+    let at = found.ok_or_else(missing)?;
+    let flag = |name| match body.get(name) {
+        None => Ok(None),
+        Some(Json::Bool(flag)) => Ok(Some(*flag)),
+        Some(other) => Err(Refusal::invalid(name, format!("{name} must be a boolean, not {}", other.kind()))),
+    };
+    let (archived, messenger_writable) = (flag("archived")?, flag("messenger_writable")?);
+    let options = body.get("options").map(|_| options(body)).transpose()?;
+    let attribute = &state.attributes.all[at];
+    if archived == Some(true) && request.settings.attributes_in_use.contains(&attribute.name) {
+        let message = "The Data Attribute you are trying to archive has a dependant object";
+        return Err(Refusal::new(422, "data_invalid", message));
+    }
+    if options.is_some() && attribute.options.is_empty() {
+        return Err(Refusal::invalid("options", "only a list attribute has options"));
+    }
+    let attribute = &mut state.attributes.all[at];
+    attribute.archived = archived.unwrap_or(attribute.archived);
+    attribute.messenger_writable = messenger_writable.unwrap_or(attribute.messenger_writable);
+    attribute.options = options.unwrap_or_else(|| std::mem::take(&mut attribute.options));
+    if let Some(description) = shape::text(body, "description")? {
+        attribute.description = Some(description);
+    }
+    attribute.updated_at = request.now;
     Ok(Reply::ok(attribute.view()))
 }
 

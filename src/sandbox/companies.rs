@@ -1,4 +1,4 @@
-//! Companies: upsert by your own id, read, update, list.
+//! Companies: upsert by your own id, read, update, delete.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,20 +7,17 @@ use serde_json::{Map, Value, json};
 use super::attribute::Model;
 use super::endpoints::{Endpoint, Request};
 use super::reply::{Answer, Refusal, Reply};
-use super::settings::{CompanyLookup, Settings};
+use super::settings::Settings;
 use super::shape::{self, Field, Kind};
-use super::state::{Id, State};
+use super::state::{Contact, Id, State};
 
 /// The endpoints of this file.
 pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint { method: "POST", path: "/companies", described: &[200, 400, 401], answer: upsert },
-    Endpoint { method: "GET", path: "/companies", described: &[200, 401, 404], answer: list },
     Endpoint { method: "GET", path: "/companies/{company_id}", described: &[200, 401, 404], answer: read },
     Endpoint { method: "PUT", path: "/companies/{company_id}", described: &[200, 401, 404], answer: update },
+    Endpoint { method: "DELETE", path: "/companies/{company_id}", described: &[200, 401, 404], answer: delete },
 ];
-
-/// Entries of a page when nobody asks for a number, and at most.
-const PER_PAGE: (usize, usize) = (15, 60);
 
 const FIELDS: &[Field] = &[
     Field::new("name", Kind::Text),
@@ -52,6 +49,8 @@ pub struct Company {
     pub members: BTreeSet<Id>,
     /// Whether anybody ever belonged to it; lists hide it before.
     pub was_joined: bool,
+    /// When its deletion ends, in Unix seconds, once somebody asked for it.
+    pub gone_at: Option<i64>,
     /// Unix seconds.
     pub created_at: i64,
     /// Unix seconds.
@@ -68,9 +67,15 @@ impl Company {
             tags: BTreeMap::new(),
             members: BTreeSet::new(),
             was_joined: false,
+            gone_at: None,
             created_at: now,
             updated_at: now,
         }
+    }
+
+    /// Whether lists show it.
+    pub fn is_listed(&self) -> bool {
+        self.was_joined && self.gone_at.is_none()
     }
 }
 
@@ -82,6 +87,9 @@ fn upsert(state: &mut State, request: &Request<'_>) -> Answer {
     }
     let known = company_id.as_ref().and_then(|id| state.by_company_id.get(id));
     let known = known.and_then(|id| state.companies.get(id)).cloned();
+    if known.as_ref().is_some_and(|company| company.gone_at.is_some()) {
+        return Err(Refusal::no_company().noting("the deletion of this company is under way"));
+    }
     let company = known.unwrap_or_else(|| Company::new(company_id, request.now));
     let mut fields = shape::read(FIELDS, &request.body, request.settings)?;
     fields.append(&mut shape::read(UPSERT_FIELDS, &request.body, request.settings)?);
@@ -126,41 +134,31 @@ fn read(state: &mut State, request: &Request<'_>) -> Answer {
     reply(state, request.parameter(0), request)
 }
 
-fn list(state: &mut State, request: &Request<'_>) -> Answer {
-    if let Some(company_id) = request.query("company_id") {
-        return lookup(state, company_id, request);
-    }
-    let filtered = ["name", "tag_id", "segment_id"].iter().any(|name| request.query(name).is_some());
-    let fitting: Vec<&Company> = state.companies.values().filter(|company| fits(company, request)).collect();
-    if filtered && fitting.is_empty() {
-        return Err(Refusal::no_company());
-    }
-    listing(&fitting, state, request)
+/// The work is not done at once: the company is gone for lists and writes, and a while later for its people too.
+fn delete(state: &mut State, request: &Request<'_>) -> Answer {
+    let until = request.now + i64::from(request.settings.company_deletion_secs);
+    let company = state.companies.get_mut(request.parameter(0)).ok_or_else(Refusal::no_company)?;
+    company.gone_at.get_or_insert(until);
+    let id = company.id.clone();
+    finish_deletions(state, request.now, request.settings);
+    Ok(Reply::ok(json!({"id": id, "object": "company", "deleted": true})))
 }
 
-fn fits(company: &Company, request: &Request<'_>) -> bool {
-    let name = request.query("name").is_none_or(|name| company.fields.get("name").is_some_and(|is| is == name));
-    let tag = request.query("tag_id").is_none_or(|id| id.parse().is_ok_and(|id: u64| company.tags.contains_key(&id)));
-    company.was_joined && name && tag && request.query("segment_id").is_none()
-}
-
-fn lookup(state: &State, company_id: &str, request: &Request<'_>) -> Answer {
-    let found = state.by_company_id.get(company_id).and_then(|id| state.companies.get(id));
-    let company = found.ok_or_else(Refusal::no_company)?;
-    match request.settings.company_lookup {
-        CompanyLookup::Object => Ok(Reply { described: false, ..Reply::ok(full(company, state, request.settings)) }),
-        CompanyLookup::List => listing(&[company], state, request),
+/// Ends the deletions that are due: people are detached, and the company is forgotten.
+pub fn finish_deletions(state: &mut State, now: i64, settings: &Settings) {
+    let due = |company: &&Company| company.gone_at.is_some_and(|at| at <= now);
+    let due: Vec<Id> = state.companies.values().filter(due).map(|company| company.id.clone()).collect();
+    for id in due {
+        let Some(company) = state.companies.remove(&id) else { continue };
+        if let Some(company_id) = &company.company_id {
+            state.by_company_id.remove(company_id);
+        }
+        for member in &company.members {
+            let Some(mut contact) = state.contact(member).map(|contact| Contact::clone(contact)) else { continue };
+            contact.companies.retain(|company| *company != id);
+            state.put_contact(contact, now, settings);
+        }
     }
-}
-
-fn listing(companies: &[&Company], state: &State, request: &Request<'_>) -> Answer {
-    let (page, per_page) = (request.count("page", 1, 10_000)?, request.count("per_page", PER_PAGE.0, PER_PAGE.1)?);
-    let shown = companies.iter().skip((page - 1) * per_page).take(per_page);
-    let data: Vec<Value> = shown.map(|company| full(company, state, request.settings)).collect();
-    let pages = json!({
-        "type": "pages", "page": page, "per_page": per_page, "total_pages": companies.len().div_ceil(per_page), "next": null,
-    });
-    Ok(Reply::ok(json!({"type": "list", "data": data, "total_count": companies.len(), "pages": pages})))
 }
 
 /// The company with this id, as a reply.
@@ -260,18 +258,22 @@ mod tests {
     }
 
     #[test]
-    fn lists_hide_a_company_until_somebody_belongs_to_it() {
+    fn a_deletion_takes_its_time() {
         let mut case = Case::new();
-        let company = case.ok("POST", "/companies", json!({"company_id": "c1", "name": "Ant"}));
-        assert_eq!(case.ok("GET", "/companies", Value::Null)["total_count"], 0);
-        assert_eq!(case.ok("GET", "/companies?company_id=c1", Value::Null)["id"], company["id"]);
-        assert_eq!(case.refused("GET", "/companies?company_id=c2", Value::Null).code, "company_not_found");
-        assert_eq!(case.refused("GET", "/companies?name=Ant", Value::Null).status, 404);
+        case.settings.company_deletion_secs = 2;
         let contact = case.ok("POST", "/contacts", json!({"email": "a@b.c"}));
-        let path = format!("/contacts/{}/companies", contact["id"].as_str().unwrap());
-        assert_eq!(case.ok("POST", &path, json!({"id": company["id"]}))["user_count"], 1);
-        assert_eq!(case.ok("GET", "/companies?name=Ant", Value::Null)["total_count"], 1);
-        case.settings.company_lookup = CompanyLookup::List;
-        assert_eq!(case.ok("GET", "/companies?company_id=c1", Value::Null)["data"][0]["id"], company["id"]);
+        let people = format!("/contacts/{}/companies", contact["id"].as_str().unwrap());
+        let company = case.ok("POST", "/companies", json!({"company_id": "c1"}));
+        case.ok("POST", &people, json!({"id": company["id"]}));
+        let path = format!("/companies/{}", company["id"].as_str().unwrap());
+        assert_eq!(case.ok("DELETE", &path, Value::Null)["deleted"], true);
+        assert_eq!(case.ok("GET", "/companies", Value::Null)["total_count"], 0);
+        let again = case.refused("POST", "/companies", json!({"company_id": "c1"}));
+        assert_eq!(again.code, "company_not_found", "its deletion is under way");
+        case.now += 2;
+        assert_eq!(case.refused("GET", &path, Value::Null).code, "company_not_found");
+        assert_eq!(case.ok("GET", &people, Value::Null)["total_count"], 0);
+        assert_ne!(case.ok("POST", "/companies", json!({"company_id": "c1"}))["id"], company["id"]);
+        assert_eq!(case.refused("DELETE", "/companies/nobody", Value::Null).status, 404);
     }
 }

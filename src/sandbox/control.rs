@@ -249,25 +249,9 @@ impl Control {
     }
 
     fn merge_settings(&self, body: &[u8]) -> Result<(), Refusal> {
-        let changes: serde_json::Map<String, Value> = read(body)?;
         let mut desk = self.desk();
-        let mut merged = json!(desk.settings);
-        for (name, value) in changes {
-            merged[name] = value;
-        }
-        let tokens = std::mem::take(&mut desk.settings.access_tokens);
-        let read: Result<Settings, _> = serde_json::from_value(merged);
-        let changed = read.map_err(|error| Refusal::new(400, "bad_request", error.to_string()));
-        match changed {
-            Ok(settings) if settings.access_tokens.is_empty() => {
-                desk.settings = Settings { access_tokens: tokens, ..settings };
-            }
-            Ok(settings) => desk.settings = settings,
-            Err(refusal) => {
-                desk.settings.access_tokens = tokens;
-                return Err(refusal);
-            }
-        }
+        let changed = desk.settings.changed(read(body)?);
+        desk.settings = changed.map_err(|error| Refusal::new(400, "bad_request", error.to_string()))?;
         Ok(())
     }
 }

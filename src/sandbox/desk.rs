@@ -8,9 +8,11 @@ use serde_json::Value;
 use super::endpoints::{self, Endpoint, Request};
 use super::faults::{Close, Effect, Faults, usual_code};
 use super::journal::{Entry, Journal};
-use super::limits::Window;
+use super::limits::Windows;
+use super::oauth::Oauth;
+use super::permissions::Permission;
 use super::reply::{Answer, Refusal, Reply, envelope};
-use super::settings::{AccessToken, Settings};
+use super::settings::{AccessToken, Region, Settings, WrongRegion};
 use super::state::State;
 use super::version::Version;
 use crate::instant::Timestamp;
@@ -29,8 +31,9 @@ pub struct Desk {
     pub journal: Journal,
     /// Tokens that are refused.
     pub revoked: HashSet<AccessToken>,
-    /// The open rate window.
-    pub window: Window,
+    /// Who signed in.
+    pub oauth: Oauth,
+    windows: Windows,
     requests: u64,
 }
 
@@ -43,6 +46,8 @@ pub struct Incoming {
     pub path: String,
     /// Query as sent, without its question mark.
     pub query: String,
+    /// The region whose address was asked; `None`: one that belongs to all.
+    pub region: Option<Region>,
     /// Bearer token.
     pub token: Option<AccessToken>,
     /// Value of `Intercom-Version`.
@@ -75,6 +80,8 @@ pub struct Outgoing {
 pub enum Sent {
     /// All.
     Whole,
+    /// All, the second half of the body so many milliseconds later.
+    Slowly(u64),
     /// The head and half the body; then the connection closes.
     Half,
     /// Nothing; the connection closes.
@@ -89,6 +96,8 @@ struct Judged {
     faulty: bool,
     /// Whether the token was good, which is when the rate headers are there.
     known_token: bool,
+    /// Whether it is about signing in.
+    is_private: bool,
     notes: Vec<String>,
 }
 
@@ -100,7 +109,8 @@ impl Desk {
             journal: Journal::open(&settings)?,
             faults: Faults::default(),
             revoked: HashSet::new(),
-            window: Window::default(),
+            oauth: Oauth::default(),
+            windows: Windows::default(),
             requests: 0,
             settings,
         })
@@ -112,7 +122,8 @@ impl Desk {
         self.faults.clear();
         self.journal.clear();
         self.revoked.clear();
-        self.window = Window::default();
+        self.oauth = Oauth::default();
+        self.windows = Windows::default();
         self.requests = 0;
     }
 
@@ -122,7 +133,7 @@ impl Desk {
             true => None,
             false => {
                 let pattern = endpoints::find(&incoming.method, &incoming.path).map(|(endpoint, _)| endpoint.path);
-                self.faults.strike(&incoming.method, &incoming.path, pattern)
+                self.faults.strike((&incoming.method, &incoming.path), pattern, incoming.token.as_ref())
             }
         };
         incoming.fault.as_deref().and_then(|text| text.parse().ok()).or(set)
@@ -142,7 +153,7 @@ impl Desk {
             judged.faulty = true;
         }
         self.note_headers(incoming, &mut judged.notes);
-        let outgoing = self.outgoing(&judged, fault, now.as_second());
+        let outgoing = self.outgoing(incoming, &judged, fault, now.as_second());
         if let Err(error) = self.journal.write(judged.entry(incoming, &outgoing, now)) {
             tracing::error!(%error, "The sandbox journal cannot be written");
         }
@@ -157,10 +168,18 @@ impl Desk {
     }
 
     fn judge(&mut self, incoming: &Incoming, now: i64) -> Judged {
-        let known_token = self.knows(incoming.token.as_ref());
-        let answer = match known_token {
-            true => self.window.take(self.settings.rate_limit_per_10s, now).and_then(|()| self.ask(incoming, now)),
-            false => Err(Refusal::new(401, "unauthorized", "Access Token Invalid")),
+        if let Some(answer) = self.oauth.answer(incoming, &self.settings, now) {
+            let reply = answer.unwrap_or_else(|refusal| refusal.into_reply(&self.request_id()));
+            return Judged { reply, is_private: true, ..Judged::unread(incoming) };
+        }
+        let token = self.known(incoming.token.as_ref()).filter(|_| !self.is_elsewhere(incoming));
+        let known_token = token.is_some();
+        let answer = match token {
+            Some(token) => self.windows.take(&token, &self.settings, now).and_then(|()| self.ask(incoming, now)),
+            None if self.settings.wrong_region == WrongRegion::NotFound && self.is_elsewhere(incoming) => {
+                Err(Refusal::no_resource())
+            }
+            None => Err(Refusal::new(401, "unauthorized", "Access Token Invalid")),
         };
         let mut reply = answer.unwrap_or_else(|refusal| refusal.into_reply(&self.request_id()));
         let notes = reply.note.take().into_iter().collect();
@@ -173,16 +192,36 @@ impl Desk {
             let note = format!("the stand-in has no {} {}", incoming.method, incoming.path);
             return Err(Refusal::no_resource().noting(note));
         };
+        self.allow(&incoming.method, endpoint.path)?;
+        self.state.catch_up(now, &self.settings);
         let body = read_body(incoming.body.as_deref(), self.settings.body_bytes_max)?;
         let query = url::form_urlencoded::parse(incoming.query.as_bytes()).into_owned().collect();
         let request = Request { parameters, query, body, version, now, settings: &self.settings };
         (endpoint.answer)(&mut self.state, &request)
     }
 
-    fn knows(&self, token: Option<&AccessToken>) -> bool {
-        let Some(token) = token.filter(|token| !token.0.is_empty()) else { return false };
-        let listed = self.settings.access_tokens.is_empty() || self.settings.access_tokens.contains(token);
-        listed && !self.revoked.contains(token)
+    fn known(&self, token: Option<&AccessToken>) -> Option<AccessToken> {
+        let token = token.filter(|token| !token.0.is_empty())?;
+        let listed = self.settings.access_tokens.is_empty()
+            || self.settings.access_tokens.contains(token)
+            || self.oauth.issued(token);
+        (listed && !self.revoked.contains(token)).then(|| token.clone())
+    }
+
+    /// Whether another region's address was asked than the workspace's.
+    fn is_elsewhere(&self, incoming: &Incoming) -> bool {
+        let forwards = self.settings.wrong_region == WrongRegion::Forwarded;
+        !forwards && incoming.region.is_some_and(|region| region != self.settings.region)
+    }
+
+    fn allow(&self, method: &str, path: &str) -> Result<(), Refusal> {
+        match Permission::needed(method, path).filter(|needed| self.settings.forbidden.contains(needed)) {
+            None => Ok(()),
+            Some(needed) => {
+                let message = format!("The app lacks the permission {}", needed.word());
+                Err(Refusal::new(403, "forbidden", message))
+            }
+        }
     }
 
     fn request_id(&self) -> String {
@@ -190,6 +229,10 @@ impl Desk {
     }
 
     fn note_headers(&self, incoming: &Incoming, notes: &mut Vec<String>) {
+        let is_sign_in = incoming.path.starts_with("/oauth") || incoming.path.starts_with("/auth/");
+        if is_sign_in {
+            return;
+        }
         if incoming.version.is_none() {
             notes.push(format!("Intercom-Version is missing, {} is assumed", self.settings.version_default));
         }
@@ -203,9 +246,10 @@ impl Desk {
         }
     }
 
-    fn outgoing(&mut self, judged: &Judged, fault: Option<&Effect>, now: i64) -> Outgoing {
+    fn outgoing(&mut self, incoming: &Incoming, judged: &Judged, fault: Option<&Effect>, now: i64) -> Outgoing {
         let mut outgoing = Outgoing::of(&judged.reply);
-        let mut budget = self.window.budget(self.settings.rate_limit_per_10s, now);
+        let token = incoming.token.clone().unwrap_or_else(|| AccessToken(String::new()));
+        let mut budget = self.windows.budget(&token, &self.settings, now);
         let mut has_budget = judged.known_token;
         match fault {
             Some(Effect::Status(wanted)) => {
@@ -221,6 +265,7 @@ impl Desk {
         if has_budget {
             outgoing.headers.extend(budget.headers());
         }
+        outgoing.headers.push(("Date", http_date(now)));
         outgoing
     }
 }
@@ -230,8 +275,14 @@ impl Outgoing {
         Outgoing {
             status: reply.status,
             headers: reply.headers.clone(),
-            content_type: "application/json; charset=utf-8".to_owned(),
-            body: reply.body.as_ref().map(Value::to_string).unwrap_or_default(),
+            content_type: match &reply.page {
+                Some(_) => "text/html; charset=utf-8".to_owned(),
+                None => "application/json; charset=utf-8".to_owned(),
+            },
+            body: match &reply.page {
+                Some(page) => page.clone(),
+                None => reply.body.as_ref().map(Value::to_string).unwrap_or_default(),
+            },
             sent: Sent::Whole,
         }
     }
@@ -256,6 +307,7 @@ impl Outgoing {
             }
             Effect::Truncated { keep_bytes } => truncate(&mut self.body, *keep_bytes),
             Effect::ContentType(kind) => self.content_type.clone_from(kind),
+            Effect::SlowBody(millis) => self.sent = Sent::Slowly(*millis),
             Effect::Close(Close::During) => self.sent = Sent::Half,
             Effect::Close(_) => self.sent = Sent::Nothing,
             _ => {}
@@ -273,7 +325,14 @@ impl Judged {
     /// A request that nobody looked into.
     fn unread(incoming: &Incoming) -> Judged {
         let endpoint = endpoints::find(&incoming.method, &incoming.path).map(|(endpoint, _)| endpoint);
-        Judged { reply: Reply::accepted(), endpoint, faulty: false, known_token: false, notes: Vec::new() }
+        Judged {
+            reply: Reply::accepted(),
+            endpoint,
+            faulty: false,
+            known_token: false,
+            is_private: false,
+            notes: Vec::new(),
+        }
     }
 
     fn entry(self, incoming: &Incoming, outgoing: &Outgoing, now: Timestamp) -> Entry {
@@ -286,10 +345,11 @@ impl Judged {
                 false => format!("{}?{}", incoming.path, incoming.query),
             },
             endpoint: self.endpoint.map(|endpoint| endpoint.path),
-            body: incoming.body.as_deref().and_then(compact),
+            body: incoming.body.as_deref().filter(|_| !self.is_private).and_then(compact),
             version: incoming.version.clone(),
             status: answered.then_some(outgoing.status),
-            reply: Some(outgoing.body.clone()).filter(|body| answered && !body.is_empty()),
+            reply: Some(outgoing.body.clone()).filter(|body| answered && !self.is_private && !body.is_empty()),
+            is_private: self.is_private,
             reply_expected: self.endpoint.filter(|_| !self.faulty).map(|endpoint| {
                 match (endpoint.described.contains(&outgoing.status), self.reply.described) {
                     (false, _) => "no-operation",
@@ -314,6 +374,12 @@ fn read_body(bytes: Option<&[u8]>, bytes_max: usize) -> Result<Object<'_>, Refus
         Ok(other) => Err(Refusal::new(400, "bad_request", format!("the body must be an object, not {}", other.kind()))),
         Err(malformed) => Err(Refusal::new(400, "bad_request", format!("the body is not JSON: {malformed}"))),
     }
+}
+
+/// The time as the `Date` header has it, so that who reads the reset beside it goes by one clock.
+fn http_date(now: i64) -> String {
+    let at = Timestamp::from_second(now).unwrap_or_default();
+    jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at).unwrap_or_default()
 }
 
 /// Cuts the text after so many bytes, or a little before where a character would be split.

@@ -4,7 +4,10 @@ use super::reply::{Answer, Refusal};
 use super::settings::Settings;
 use super::state::State;
 use super::version::Version;
-use super::{attributes, companies, contacts, events, lifecycle, me, memberships, search, taggings, tags};
+use super::{
+    attributes, companies, company_lists, contacts, events, lifecycle, me, memberships, search, taggings, tags,
+    ticket_types, tickets,
+};
 use crate::json::Object;
 
 /// One endpoint.
@@ -60,7 +63,7 @@ impl Request<'_> {
 
 /// Every endpoint.
 pub fn all() -> impl Iterator<Item = &'static Endpoint> {
-    let shelves: [&'static [Endpoint]; 10] = [
+    let shelves: [&'static [Endpoint]; 13] = [
         me::ENDPOINTS,
         contacts::ENDPOINTS,
         lifecycle::ENDPOINTS,
@@ -68,9 +71,12 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         memberships::ENDPOINTS,
         taggings::ENDPOINTS,
         companies::ENDPOINTS,
+        company_lists::ENDPOINTS,
         events::ENDPOINTS,
         tags::ENDPOINTS,
         attributes::ENDPOINTS,
+        ticket_types::ENDPOINTS,
+        tickets::ENDPOINTS,
     ];
     shelves.into_iter().flatten()
 }
@@ -145,6 +151,8 @@ mod tests {
         );
         check("PATCH", "/contacts/a", None);
         check("GET", "/tickets", None);
+        check("GET", "/companies/scroll", Some(("/companies/scroll", &[])));
+        check("POST", "/tickets/enqueue", Some(("/tickets/enqueue", &[])));
         check("GET", "/contacts//tags", None);
     }
 

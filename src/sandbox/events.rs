@@ -1,4 +1,4 @@
-//! `POST /events`: something a contact did.
+//! `/events`: what contacts did.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,11 +9,14 @@ use super::reply::{Answer, Refusal, Reply};
 use super::settings::{Settings, Strictness};
 use super::shape;
 use super::state::{Id, Role, State};
+use crate::instant::Timestamp;
 use crate::json::{Json, Object};
 
 /// The endpoints of this file.
-pub const ENDPOINTS: &[Endpoint] =
-    &[Endpoint { method: "POST", path: "/events", described: &[202, 401], answer: record }];
+pub const ENDPOINTS: &[Endpoint] = &[
+    Endpoint { method: "POST", path: "/events", described: &[202, 401], answer: record },
+    Endpoint { method: "GET", path: "/events", described: &[200, 401], answer: list },
+];
 
 /// Most metadata keys that are kept.
 const METADATA_MAX: usize = 10;
@@ -102,6 +105,39 @@ fn record(state: &mut State, request: &Request<'_>) -> Answer {
     let name = state.events.name(&name, request.settings)?;
     state.events.add(Event { contact, name, created_at, metadata, dropped, repeats: 0 });
     Ok(Reply::accepted().noting(note))
+}
+
+/// One contact's events of the last ninety days: how often each name, and when.
+fn list(state: &mut State, request: &Request<'_>) -> Answer {
+    const KEPT_SECS: i64 = 90 * 86_400;
+    if request.query("type") != Some("user") {
+        return Err(Refusal::invalid("type", "type must be user"));
+    }
+    let found = match (request.query("intercom_user_id"), request.query("user_id"), request.query("email")) {
+        (Some(id), None, None) => state.contact(id),
+        (None, Some(user_id), None) => state.by_external_id(user_id),
+        (None, None, Some(email)) => state.users_by_email(email).next(),
+        _ => return Err(Refusal::missing("user_id", "One of intercom_user_id, user_id or email must be given")),
+    };
+    let contact = found.filter(|contact| contact.is_active()).ok_or_else(Refusal::no_contact)?;
+    let mut names: BTreeMap<&str, (i64, i64, u64)> = BTreeMap::new();
+    let recent = state.events.all.iter().filter(|event| event.created_at > request.now - KEPT_SECS);
+    for event in recent.filter(|event| event.contact == contact.id) {
+        let (first, last, count) = names.entry(&event.name).or_insert((event.created_at, event.created_at, 0));
+        (*first, *last, *count) = ((*first).min(event.created_at), (*last).max(event.created_at), *count + 1);
+    }
+    let summary = |(name, (first, last, count)): (&str, (i64, i64, u64))| {
+        let time = |second| Timestamp::from_second(second).map(|at| at.to_string()).unwrap_or_default();
+        json!({"name": name, "first": time(first), "last": time(last), "count": count, "description": ""})
+    };
+    let mut view = json!({"type": "event.summary", "intercom_user_id": contact.id});
+    view["events"] = names.into_iter().map(summary).collect();
+    for (name, value) in [("email", &contact.email), ("user_id", &contact.external_id)] {
+        if let Some(text) = value {
+            view[name] = text.as_str().into();
+        }
+    }
+    Ok(Reply::ok(view))
 }
 
 fn note(created_at: i64, dropped: &[String], now: i64) -> Option<String> {
@@ -226,6 +262,20 @@ mod tests {
         for refused in [json!([1]), json!({"a": 1}), json!({"amount": 1.5, "currency": "usd"})] {
             check(with(refused), Err((400, "parameter_invalid")));
         }
+    }
+
+    #[test]
+    fn a_contacts_events_are_counted_by_name() {
+        let mut case = with_user();
+        let now = case.now;
+        for at in [now - 10, now - 5, now - 100 * 86_400] {
+            let sent = case.answer("POST", "/events", json!({"event_name": "a", "created_at": at, "user_id": "u1"}));
+            assert!(sent.is_ok());
+        }
+        let summary = case.ok("GET", "/events?type=user&user_id=u1", Value::Null);
+        assert_eq!((&summary["events"][0]["count"], &summary["email"]), (&json!(2), &json!("A@b.c")));
+        assert_eq!(case.refused("GET", "/events?type=user", Value::Null).status, 400);
+        assert_eq!(case.refused("GET", "/events?type=user&email=x", Value::Null).status, 404);
     }
 
     #[test]

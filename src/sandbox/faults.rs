@@ -5,6 +5,8 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::settings::AccessToken;
+
 /// One fault: of the requests that `on` fits, `count` go wrong from the `nth` one on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -19,6 +21,9 @@ pub struct Fault {
     /// How many calls go wrong; 0 is all of them from the `nth` on.
     #[serde(default = "one")]
     pub count: u64,
+    /// The only token whose requests count; without it, every request.
+    #[serde(default, skip_serializing)]
+    pub token: Option<AccessToken>,
     /// What happens.
     pub does: Effect,
 }
@@ -50,6 +55,8 @@ pub enum Effect {
     Delay(u64),
     /// Takes effect, and answers so many milliseconds later.
     SlowReply(u64),
+    /// Takes effect, and sends half the body, the rest so many milliseconds later.
+    SlowBody(u64),
     /// Waits until it is released, then takes effect.
     Hold,
     /// Takes effect, then waits until it is released before it answers.
@@ -103,7 +110,7 @@ fn one() -> u64 {
 impl Fault {
     /// A fault of the first call.
     pub fn new(on: &str, does: Effect) -> Fault {
-        Fault { on: on.to_owned(), nth: 1, count: 1, does }
+        Fault { on: on.to_owned(), nth: 1, count: 1, token: None, does }
     }
 
     /// Whether a request is one of those the fault counts. `pattern` is the endpoint's path, if there is an endpoint.
@@ -200,9 +207,17 @@ impl Faults {
     }
 
     /// Counts a request, and says what goes wrong with it: the first fault whose turn it is.
-    pub fn strike(&mut self, method: &str, path: &str, pattern: Option<&str>) -> Option<Effect> {
+    pub fn strike(
+        &mut self,
+        (method, path): (&str, &str),
+        pattern: Option<&str>,
+        token: Option<&AccessToken>,
+    ) -> Option<Effect> {
         let mut effect = None;
-        for (fault, seen) in self.0.iter_mut().filter(|(fault, _)| fault.fits(method, path, pattern)) {
+        let is_meant = |fault: &Fault| {
+            fault.fits(method, path, pattern) && fault.token.as_ref().is_none_or(|wanted| Some(wanted) == token)
+        };
+        for (fault, seen) in self.0.iter_mut().filter(|(fault, _)| is_meant(fault)) {
             *seen += 1;
             let past = *seen >= fault.nth && (fault.count == 0 || *seen - fault.nth < fault.count);
             if past && effect.is_none() {
@@ -256,10 +271,20 @@ mod tests {
         let mut faults = Faults::default();
         faults.set(Fault { nth: 2, count: 2, ..Fault::new("POST /events", Effect::Pretend) });
         faults.set(Fault { nth: 4, count: 0, ..Fault::new("POST /events", Effect::Hold) });
-        let struck: Vec<_> = (0..6).map(|_| faults.strike("POST", "/events", Some("/events"))).collect();
+        let struck: Vec<_> = (0..6).map(|_| faults.strike(("POST", "/events"), Some("/events"), None)).collect();
         let (pretend, hold) = (Some(Effect::Pretend), Some(Effect::Hold));
         assert_eq!(struck, [None, pretend.clone(), pretend, hold.clone(), hold.clone(), hold]);
-        assert_eq!(faults.strike("GET", "/events", None), None);
+        assert_eq!(faults.strike(("GET", "/events"), None, None), None);
+    }
+
+    #[test]
+    fn a_fault_of_one_token_leaves_the_others_alone() {
+        let (mine, other) = (AccessToken("mine".to_owned()), AccessToken("other".to_owned()));
+        let mut faults = Faults::default();
+        faults.set(Fault { count: 0, token: Some(mine.clone()), ..Fault::new("*", Effect::Pretend) });
+        let mut struck = |token| faults.strike(("GET", "/me"), None, token).is_some();
+        assert_eq!([struck(Some(&mine)), struck(Some(&other)), struck(None)], [true, false, false]);
+        assert!(!serde_json::to_string(&faults.all()).unwrap().contains("mine"));
     }
 
     #[test]

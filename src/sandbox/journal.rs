@@ -42,6 +42,8 @@ pub struct Entry {
     pub notes: Vec<String>,
     /// What the description is expected to say of the reply: `valid`, `invalid`, `no-operation`; `None`: not asked.
     pub reply_expected: Option<&'static str>,
+    /// Whether it is about signing in, which the description says nothing about: the files leave it out.
+    pub is_private: bool,
 }
 
 /// A request as a line of the file.
@@ -125,6 +127,9 @@ impl Journal {
     }
 
     fn write_files(&mut self, entry: &Entry) -> io::Result<()> {
+        if entry.is_private {
+            return Ok(());
+        }
         if let Some(file) = &mut self.requests {
             file.write_all(line(&request_line(entry)).as_bytes())?;
         }

@@ -1,6 +1,6 @@
 //! Archiving, unarchiving and merging contacts.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::contacts::{shown, writable};
 use super::endpoints::{Endpoint, Request};
@@ -8,13 +8,19 @@ use super::reply::{Answer, Refusal, Reply};
 use super::settings::{MergeRoles, Repeated};
 use super::shape;
 use super::state::{Contact, Merge, Role, State};
-use super::{contact_view, memberships};
+use super::{contact_view, memberships, paging};
 
 /// The endpoints of this file.
 pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint { method: "POST", path: "/contacts/{contact_id}/archive", described: &[200], answer: archive },
     Endpoint { method: "POST", path: "/contacts/{contact_id}/unarchive", described: &[200], answer: unarchive },
     Endpoint { method: "POST", path: "/contacts/merge", described: &[200, 400, 401], answer: merge },
+    Endpoint {
+        method: "GET",
+        path: "/contacts/{contact_id}/merge_history",
+        described: &[200, 401, 404],
+        answer: merges,
+    },
 ];
 
 fn archive(state: &mut State, request: &Request<'_>) -> Answer {
@@ -73,6 +79,27 @@ fn check(from: &Contact, into: &Contact, request: &Request<'_>) -> Result<(), Re
     Ok(())
 }
 
+/// What was merged into a contact, in pages.
+fn merges(state: &mut State, request: &Request<'_>) -> Answer {
+    let contact = state.readable(request.parameter(0), request.version)?;
+    let per_page = request.count("per_page", paging::LIST_DEFAULT, paging::MAX)?;
+    let from: usize = request
+        .query("cursor")
+        .map_or(Some(0), |text| text.parse().ok())
+        .ok_or_else(|| Refusal::new(400, "bad_request", "bad 'cursor' parameter"))?;
+    let mut history = contact_view::merge_history(contact).as_array().cloned().unwrap_or_default();
+    if request.query("order") != Some("asc") {
+        history.reverse();
+    }
+    let data: Vec<&Value> = history.iter().skip(from).take(per_page).collect();
+    let next = from + data.len();
+    let mut view = json!({"type": "list", "data": data, "has_more": next < history.len()});
+    if next < history.len() {
+        view["next_cursor"] = next.to_string().into();
+    }
+    Ok(Reply::ok(view))
+}
+
 /// Moves attributes, tags, companies and events over; what the target has already stays.
 fn join(state: &mut State, mut from: Contact, mut into: Contact, request: &Request<'_>) -> Contact {
     into.email = into.email.or_else(|| from.email.clone());
@@ -98,8 +125,6 @@ fn join(state: &mut State, mut from: Contact, mut into: Contact, request: &Reque
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::super::settings::MergedWrite;
     use super::super::testing::Case;
     use super::*;
@@ -146,6 +171,8 @@ mod tests {
         assert_eq!(merged["custom_attributes"], json!({"plan": "pro", "score": 7}));
         assert_eq!(merged["companies"]["total_count"], 1);
         assert_eq!(merged["merge_history"][0]["source_contact_id"], lead.as_str());
+        let history = case.ok("GET", &format!("/contacts/{user}/merge_history?per_page=1"), Value::Null);
+        assert_eq!((&history["data"], &history["has_more"]), (&merged["merge_history"], &json!(false)));
         assert_eq!(case.state()["events"][0]["contact_id"], user.as_str());
         assert_eq!(case.state()["companies"][0]["members"], json!([user]));
         for method in ["GET", "PUT"] {

@@ -1,9 +1,34 @@
 //! The rate limit: fixed windows of ten seconds.
 
+use std::collections::HashMap;
+
 use super::reply::Refusal;
+use super::settings::{AccessToken, Settings};
 
 /// Length of a window.
 const WINDOW_SECS: i64 = 10;
+
+/// The open windows: one of each token, which stands for an app, and one of the workspace.
+#[derive(Debug, Default)]
+pub struct Windows {
+    of_token: HashMap<AccessToken, Window>,
+    of_workspace: Window,
+}
+
+impl Windows {
+    /// Counts one request at `now` (Unix seconds); refused when the token's window or the workspace's is full.
+    pub fn take(&mut self, token: &AccessToken, settings: &Settings, now: i64) -> Result<(), Refusal> {
+        // Tokens that are not in use any more are forgotten when a window ends.
+        self.of_token.retain(|_, window| window.number == now.div_euclid(WINDOW_SECS));
+        self.of_workspace.take(settings.workspace_rate_limit_per_10s, now)?;
+        self.of_token.entry(token.clone()).or_default().take(settings.rate_limit_per_10s, now)
+    }
+
+    /// The budget of a token at `now`.
+    pub fn budget(&mut self, token: &AccessToken, settings: &Settings, now: i64) -> Budget {
+        self.of_token.entry(token.clone()).or_default().budget(settings.rate_limit_per_10s, now)
+    }
+}
 
 /// The window that is open.
 #[derive(Debug, Clone, Default)]
@@ -76,6 +101,17 @@ mod tests {
         assert_eq!(window.budget(2, 1009), Budget { limit: 2, remaining: 0, reset: 1010 });
         assert!(window.take(2, 1010).is_ok());
         assert_eq!(window.budget(2, 1010), Budget { limit: 2, remaining: 1, reset: 1020 });
+    }
+
+    #[test]
+    fn each_app_has_its_own_window_and_all_share_the_workspaces() {
+        let settings = Settings { rate_limit_per_10s: 2, workspace_rate_limit_per_10s: 3, ..Settings::default() };
+        let (one, two) = (AccessToken("one".to_owned()), AccessToken("two".to_owned()));
+        let mut windows = Windows::default();
+        let mut take = |token| windows.take(token, &settings, 1000).is_ok();
+        assert_eq!([take(&one), take(&one), take(&two), take(&two)], [true, true, true, false]);
+        assert_eq!(windows.budget(&one, &settings, 1000).remaining, 0);
+        assert!(windows.take(&one, &settings, 1010).is_ok());
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The stand-in Intercom: enough of its API to run and test everything without an account.
 //!
 //! # Map
-//! A request enters by `routes` and is answered at the `desk`: token, rate limit (`limits`), version (`version`), then the
-//! endpoint that `endpoints` finds for its path. Endpoints (`contacts`, `lifecycle`, `search`, `memberships`, `taggings`,
-//! `companies`, `events`, `tags`, `attributes`, `me`) are plain functions from a request to a reply over `state`; they know
+//! A request enters by `routes` and is answered at the `desk`: sign-in (`oauth`), token, `region`, rate limit (`limits`),
+//! version (`version`), `permissions`, then the endpoint that `endpoints` finds for its path. Endpoints (`contacts`,
+//! `lifecycle`, `search`, `memberships`, `taggings`, `companies`, `company_lists`, `events`, `tags`, `attributes`,
+//! `tickets`, `ticket_types`, `me`) are plain functions from a request to a reply over `state`; they know
 //! neither HTTP nor the clock. What was asked to go wrong is in `faults`; what came and went, in `journal`; all of it is
 //! steered through `control`, from inside the program or over `/_sandbox/`.
 //!
@@ -15,6 +16,7 @@ mod attribute;
 mod attribute_table;
 mod attributes;
 mod companies;
+mod company_lists;
 mod contact_view;
 mod contacts;
 mod control;
@@ -28,7 +30,10 @@ mod lifecycle;
 mod limits;
 mod me;
 mod memberships;
+mod oauth;
 mod paging;
+mod permissions;
+mod region;
 mod reply;
 mod routes;
 mod search;
@@ -40,6 +45,8 @@ mod taggings;
 mod tags;
 #[cfg(test)]
 mod testing;
+mod ticket_types;
+mod tickets;
 mod version;
 
 use std::io;
@@ -55,8 +62,9 @@ pub use control::{Control, Expectation};
 pub use faults::{Close, Effect, Fault, Status};
 pub use seed::Seed;
 pub use settings::{
-    AccessToken, CompanyLookup, EmailSearch, EmailUniqueness, ExternalIdLookup, MergeRoles, MergedWrite, Never, Region,
-    Repeated, SearchLag, Settings, Strictness, UnknownAttributes,
+    AccessToken, CompanyLookup, Consent, EmailSearch, EmailUniqueness, ExternalIdLookup, MergeRoles, MergedWrite,
+    Never, OauthClient, Permission, Region, Repeated, SearchLag, Settings, Strictness, TicketCompany,
+    UnknownAttributes, WrongRegion,
 };
 
 /// The stand-in, before it runs.
@@ -65,6 +73,7 @@ pub struct Sandbox;
 /// A stand-in that runs. Dropping it leaves it running; [`Running::stop`] ends it.
 pub struct Running {
     url: String,
+    regional_urls: Vec<(Region, String)>,
     control: Control,
     server: ServerHandle,
     task: JoinHandle<io::Result<()>>,
@@ -83,15 +92,33 @@ impl Sandbox {
         listener: TcpListener,
         clock: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> io::Result<Running> {
+        Sandbox::start_with_regions(settings, listener, Vec::new(), clock)
+    }
+
+    /// The same with further listeners, each of which is the address of one region.
+    pub fn start_with_regions(
+        settings: Settings,
+        listener: TcpListener,
+        regional: Vec<(Region, TcpListener)>,
+        clock: impl Fn() -> Timestamp + Send + Sync + 'static,
+    ) -> io::Result<Running> {
         let url = format!("http://{}", listener.local_addr()?);
+        let mut ports = routes::Ports::default();
+        let mut regional_urls = Vec::new();
+        for (region, listener) in &regional {
+            let address = listener.local_addr()?;
+            ports.0.insert(address.port(), *region);
+            regional_urls.push((*region, format!("http://{address}")));
+        }
         let control = Control::new(desk::Desk::new(settings)?, clock);
         let data = web::Data::new(control.clone());
-        let server = HttpServer::new(move || App::new().app_data(data.clone()).configure(routes::routes))
-            .workers(1)
-            .disable_signals()
-            .listen(listener)?
-            .run();
-        Ok(Running { url, control, server: server.handle(), task: tokio::spawn(server) })
+        let app = move || App::new().app_data(data.clone()).app_data(ports.clone()).configure(routes::routes);
+        let mut server = HttpServer::new(app).workers(1).disable_signals().listen(listener)?;
+        for (_, listener) in regional {
+            server = server.listen(listener)?;
+        }
+        let server = server.run();
+        Ok(Running { url, regional_urls, control, server: server.handle(), task: tokio::spawn(server) })
     }
 }
 
@@ -99,6 +126,11 @@ impl Running {
     /// Its base URL, without a slash at the end.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The base URL that is a region's own, where it has one.
+    pub fn url_in(&self, region: Region) -> Option<&str> {
+        self.regional_urls.iter().find(|(known, _)| *known == region).map(|(_, url)| url.as_str())
     }
 
     /// The handle that steers it.

@@ -12,6 +12,8 @@ pub struct Reply {
     pub status: u16,
     /// JSON body; `None` is an empty one.
     pub body: Option<Value>,
+    /// A page instead of JSON.
+    pub page: Option<String>,
     /// Headers beyond the usual.
     pub headers: Vec<(&'static str, String)>,
     /// Something the journal should say loudly.
@@ -23,7 +25,7 @@ pub struct Reply {
 impl Reply {
     /// 200 with a body.
     pub fn ok(body: Value) -> Reply {
-        Reply { status: 200, body: Some(body), headers: Vec::new(), note: None, described: true }
+        Reply { status: 200, body: Some(body), page: None, headers: Vec::new(), note: None, described: true }
     }
 
     /// 202 with an empty body.
@@ -102,6 +104,7 @@ impl Refusal {
         Reply {
             status: self.status,
             body: Some(envelope(Some(request_id), self.code, &self.message, self.field.as_deref())),
+            page: None,
             headers: headers.into_iter().collect(),
             note: self.note,
             described: true,

@@ -1,6 +1,8 @@
 //! The stand-in's door: HTTP in, HTTP out.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -10,16 +12,22 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse};
+use futures_util::stream::{self, Stream, StreamExt};
 
 use super::control::Control;
 use super::desk::{Incoming, Outgoing, Sent};
 use super::faults::Effect;
-use super::settings::AccessToken;
+use super::region;
+use super::settings::{AccessToken, Region};
 
 /// Paths that steer the stand-in instead of being answered as the service would.
 const CONTROL_PREFIX: &str = "/_sandbox/";
 /// Longest body of a control request, in bytes; a seed may be long.
 const CONTROL_BYTES_MAX: usize = 64_000_000;
+
+/// The ports that stand for a region's address.
+#[derive(Debug, Clone, Default)]
+pub struct Ports(pub HashMap<u16, Region>);
 
 /// Answers every path.
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -83,7 +91,10 @@ fn incoming(request: &HttpRequest, body: Option<Vec<u8>>) -> Incoming {
     let authorization = header(AUTHORIZATION.as_str());
     let token = authorization.as_deref().and_then(|text| text.split_once(' '));
     let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let port = request.app_config().local_addr().port();
+    let by_port = request.app_data::<Ports>().and_then(|ports| ports.0.get(&port)).copied();
     Incoming {
+        region: by_port.or_else(|| region::of_host(&header("Host").unwrap_or_default())),
         method: request.method().as_str().to_owned(),
         path: request.uri().path().to_owned(),
         query: request.query_string().to_owned(),
@@ -106,9 +117,20 @@ fn respond(outgoing: Outgoing) -> HttpResponse {
     }
     match outgoing.sent {
         Sent::Whole => response.body(outgoing.body),
+        Sent::Slowly(millis) => response.streaming(slowly(outgoing.body, Duration::from_millis(millis))),
         Sent::Half => response.body(Broken::half(outgoing.body)),
         Sent::Nothing => response.body(Broken::default()),
     }
+}
+
+/// The body in two halves, with a pause between.
+fn slowly(body: String, pause: Duration) -> impl Stream<Item = Result<Bytes, io::Error>> {
+    let mut first = Bytes::from(body);
+    let rest = first.split_off(first.len() / 2);
+    stream::iter([(first, Duration::ZERO), (rest, pause)]).then(|(bytes, pause)| async move {
+        tokio::time::sleep(pause).await;
+        Ok(bytes)
+    })
 }
 
 /// The caller went away in the middle of its own request.

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+pub use super::permissions::Permission;
 
 /// Settings of the stand-in Intercom. It encodes assumptions: a member marked "guess" is one, and can be turned.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -67,6 +70,27 @@ pub struct Settings {
     pub merged_write: MergedWrite,
     /// Who may be merged.
     pub merge_roles: MergeRoles,
+    /// Seconds until a deleted company is gone and its people detached. Guess: only "asynchronous" is documented.
+    pub company_deletion_secs: u32,
+    /// Seconds until a job is done.
+    pub job_secs: u32,
+    /// What the `company_id` of a ticket is. Guess: the description and the connector's documents disagree.
+    pub ticket_company: TicketCompany,
+    /// Names of tags that cannot be deleted because something depends on them.
+    pub tags_in_use: Vec<String>,
+    /// Names of custom attributes that cannot be archived because something depends on them.
+    pub attributes_in_use: Vec<String>,
+    /// What the token's app may not do: requests that need it are answered 403.
+    pub forbidden: Vec<Permission>,
+    /// Requests of all tokens together that are answered in each window of ten seconds, beside the limit of each; the real
+    /// service has 4166. 0: no limit.
+    pub workspace_rate_limit_per_10s: u32,
+    /// Answer on the address of another region than the workspace's. Guess: undocumented.
+    pub wrong_region: WrongRegion,
+    /// Apps that may sign in by OAuth; empty: any.
+    pub oauth_clients: Vec<OauthClient>,
+    /// What the consent page does.
+    pub oauth_consent: Consent,
     /// Answer to `GET /companies?company_id=`. Guess: seen as one company, described as a list.
     pub company_lookup: CompanyLookup,
     /// Whether people and companies may each have a custom attribute of one name. Guess: by one documented example not.
@@ -103,9 +127,40 @@ impl Default for Settings {
             archive_twice: Repeated::Ok,
             merged_write: MergedWrite::Gone,
             merge_roles: MergeRoles::LeadIntoUser,
+            company_deletion_secs: 1,
+            job_secs: 1,
+            ticket_company: TicketCompany::IntercomId,
+            tags_in_use: Vec::new(),
+            attributes_in_use: Vec::new(),
+            forbidden: Vec::new(),
+            workspace_rate_limit_per_10s: 0,
+            wrong_region: WrongRegion::Unauthorized,
+            oauth_clients: Vec::new(),
+            oauth_consent: Consent::Ask,
             company_lookup: CompanyLookup::Object,
             shared_attribute_names: false,
         }
+    }
+}
+
+impl Settings {
+    /// These settings with some members changed. What is never written, tokens and secrets, stays unless it is among them.
+    pub fn changed(&self, changes: Map<String, Value>) -> Result<Settings, serde_json::Error> {
+        let mut all = json!(self);
+        // A client without its secret cannot be read back.
+        all["oauth_clients"] = json!([]);
+        let (has_tokens, has_clients) = (changes.contains_key("access_tokens"), changes.contains_key("oauth_clients"));
+        for (name, value) in changes {
+            all[name] = value;
+        }
+        let mut changed: Settings = serde_json::from_value(all)?;
+        if !has_tokens {
+            changed.access_tokens.clone_from(&self.access_tokens);
+        }
+        if !has_clients {
+            changed.oauth_clients.clone_from(&self.oauth_clients);
+        }
+        Ok(changed)
     }
 }
 
@@ -256,4 +311,54 @@ pub enum CompanyLookup {
     Object,
     /// A list with one company in it.
     List,
+}
+
+/// What a ticket's `company_id` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TicketCompany {
+    /// The service's id.
+    IntercomId,
+    /// Your own id.
+    CompanyId,
+    /// Whichever fits.
+    Either,
+}
+
+/// Answer on another region's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WrongRegion {
+    /// 401, as for a token nobody knows.
+    Unauthorized,
+    /// 404.
+    NotFound,
+    /// As on the right address: the request was forwarded.
+    Forwarded,
+}
+
+/// An app that signs in by OAuth.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OauthClient {
+    /// Its id.
+    pub client_id: String,
+    /// Its secret; never shown.
+    #[serde(skip_serializing)]
+    pub client_secret: AccessToken,
+    /// Where its users may be sent back to; the first one holds when nobody names one. Empty: anywhere.
+    #[serde(default)]
+    pub redirect_uris: Vec<String>,
+}
+
+/// What the consent page does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Consent {
+    /// It shows a page with a link to allow and one to deny.
+    Ask,
+    /// It allows, and sends back at once.
+    Allow,
+    /// It denies, and sends back at once.
+    Deny,
 }

@@ -7,11 +7,14 @@ use serde_json::{Map, Value, json};
 
 use super::attributes::Attributes;
 use super::companies::Company;
+use super::company_lists::Scroll;
 use super::events::Events;
 use super::index::Index;
 use super::reply::Refusal;
 use super::settings::{SearchLag, Settings};
 use super::tags::Tags;
+use super::ticket_types;
+use super::tickets::{self, Tickets};
 use super::version::Version;
 use super::{companies, contact_view};
 
@@ -32,6 +35,8 @@ pub struct State {
     pub(super) attributes: Attributes,
     pub(super) events: Events,
     pub(super) index: Index,
+    pub(super) scroll: Option<Scroll>,
+    pub(super) tickets: Tickets,
 }
 
 /// A person.
@@ -141,6 +146,8 @@ impl State {
             attributes: Attributes::standard(),
             events: Events::default(),
             index: Index::default(),
+            scroll: None,
+            tickets: Tickets::standard(),
         }
     }
 
@@ -190,11 +197,15 @@ impl State {
         self.contacts.get(self.by_external_id.get(external_id)?)
     }
 
+    /// Contacts with this e-mail who were not merged away, the archived ones too, oldest first.
+    pub fn by_email(&self, email: &str) -> impl Iterator<Item = &Arc<Contact>> {
+        let ids = self.by_email.get(&email.to_lowercase()).into_iter().flatten();
+        ids.filter_map(|id| self.contacts.get(id)).filter(|contact| contact.merged_into.is_none())
+    }
+
     /// Users with this e-mail who were not merged away, the archived ones too, oldest first.
     pub fn users_by_email(&self, email: &str) -> impl Iterator<Item = &Arc<Contact>> {
-        let ids = self.by_email.get(&email.to_lowercase()).into_iter().flatten();
-        let contacts = ids.filter_map(|id| self.contacts.get(id));
-        contacts.filter(|contact| contact.role == Role::User && contact.merged_into.is_none())
+        self.by_email(email).filter(|contact| contact.role == Role::User)
     }
 
     /// Writes a contact, new or changed: the one door, so that lookups and the search index follow.
@@ -223,6 +234,11 @@ impl State {
         Some(contact)
     }
 
+    /// Does what was to be done by now.
+    pub fn catch_up(&mut self, now: i64, settings: &Settings) {
+        companies::finish_deletions(self, now, settings);
+    }
+
     /// Lets search see every contact as it is now.
     pub fn converge(&mut self) {
         self.index.rebuild(self.contacts.values());
@@ -248,7 +264,8 @@ impl State {
         }
     }
 
-    /// Everything as JSON: lists `contacts`, `companies`, `tags`, `data_attributes` and `events`, oldest first.
+    /// Everything as JSON: lists `contacts`, `companies`, `tags`, `data_attributes`, `events`, `ticket_types` and `tickets`, oldest
+    /// first.
     pub fn snapshot(&self, settings: &Settings) -> Value {
         json!({
             "contacts": self.contacts.values().map(|c| contact_view::inside(c, self, settings)).collect::<Vec<_>>(),
@@ -256,6 +273,8 @@ impl State {
             "tags": self.tags.view(),
             "data_attributes": self.attributes.view(None, true),
             "events": self.events.view(),
+            "ticket_types": ticket_types::all(&self.tickets, settings),
+            "tickets": tickets::all(self, settings),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! The tags of one contact: attach and detach.
+//! The tags of one contact: attach, list and detach.
 
 use serde_json::{Value, json};
 
@@ -11,6 +11,7 @@ use super::state::State;
 /// The endpoints of this file.
 pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint { method: "POST", path: "/contacts/{contact_id}/tags", described: &[200, 401, 404], answer: attach },
+    Endpoint { method: "GET", path: "/contacts/{contact_id}/tags", described: &[200, 401, 404], answer: list },
     Endpoint {
         method: "DELETE",
         path: "/contacts/{contact_id}/tags/{tag_id}",
@@ -36,14 +37,24 @@ fn detach(state: &mut State, request: &Request<'_>) -> Answer {
     reply(state, tag, applied_at, request)
 }
 
+fn list(state: &mut State, request: &Request<'_>) -> Answer {
+    let contact = state.readable(request.parameter(0), request.version)?;
+    let tags = contact.tags.iter().filter_map(|(tag, applied_at)| applied(state, *tag, *applied_at, request));
+    Ok(Reply::ok(json!({"type": "list", "data": tags.collect::<Vec<_>>()})))
+}
+
 fn reply(state: &State, tag: u64, applied_at: i64, request: &Request<'_>) -> Answer {
-    let mut view = state.tags.card(tag).ok_or_else(Refusal::no_resource)?;
+    applied(state, tag, applied_at, request).map(Reply::ok).ok_or_else(Refusal::no_resource)
+}
+
+fn applied(state: &State, tag: u64, applied_at: i64, request: &Request<'_>) -> Option<Value> {
+    let mut view = state.tags.card(tag)?;
     view["applied_at"] = applied_at.into();
     view["applied_by"] = match request.settings.admin_ids.first() {
         Some(admin) => json!({"type": "admin", "id": admin}),
         None => Value::Null,
     };
-    Ok(Reply::ok(view))
+    Some(view)
 }
 
 #[cfg(test)]
@@ -60,6 +71,7 @@ mod tests {
         let first = case.ok("POST", &path, json!({"id": tag}));
         case.now += 100;
         assert_eq!(case.ok("POST", &path, json!({"id": tag})), first, "attaching again changes nothing");
+        assert_eq!(case.ok("GET", &path, Value::Null)["data"], json!([first]));
         assert_eq!(case.refused("POST", &path, json!({"id": "99"})).message, "Resource Not Found");
         assert_eq!(case.refused("POST", "/contacts/nobody/tags", json!({"id": tag})).message, "User Not Found");
         assert_eq!(case.refused("POST", &path, json!({"id": 1})).status, 400);

@@ -1,4 +1,4 @@
-//! Tags: create, rename, list, and tagging many people or companies at once.
+//! Tags: create, rename, read, list, delete, and tagging many people or companies at once.
 
 use std::collections::BTreeMap;
 
@@ -19,6 +19,8 @@ pub const ENDPOINTS: &[Endpoint] = &[
         described: &[200, 401],
         answer: |state, _| Ok(Reply::ok(json!({"type": "list", "data": state.tags.view()}))),
     },
+    Endpoint { method: "GET", path: "/tags/{tag_id}", described: &[200, 401, 404], answer: read },
+    Endpoint { method: "DELETE", path: "/tags/{tag_id}", described: &[200, 400, 401, 404], answer: delete },
 ];
 
 /// The tags of the workspace. Names are told apart without regard to case.
@@ -91,6 +93,32 @@ fn write(state: &mut State, request: &Request<'_>) -> Answer {
         view["users"] = flags(users.unwrap_or_default(), |target| tag_contact(state, target, tag, request));
     }
     Ok(Reply::ok(view))
+}
+
+fn read(state: &mut State, request: &Request<'_>) -> Answer {
+    let tag = state.tags.parse(request.parameter(0)).and_then(|id| state.tags.card(id));
+    tag.map(Reply::ok).ok_or_else(Refusal::no_resource)
+}
+
+/// Removes the tag from everybody and everything that has it.
+fn delete(state: &mut State, request: &Request<'_>) -> Answer {
+    let tag = state.tags.parse(request.parameter(0)).ok_or_else(Refusal::no_resource)?;
+    let name = state.tags.name(tag).unwrap_or_default().to_lowercase();
+    if request.settings.tags_in_use.iter().any(|used| used.to_lowercase() == name) {
+        let message = "Unable to delete Tag with dependent objects. Segments: Sandbox.";
+        return Err(Refusal::new(400, "tag_has_dependent_objects", message));
+    }
+    let tagged = state.contacts().filter(|contact| contact.tags.contains_key(&tag));
+    let tagged: Vec<Contact> = tagged.map(|contact| Contact::clone(contact)).collect();
+    for mut contact in tagged {
+        contact.tags.remove(&tag);
+        state.put_contact(contact, request.now, request.settings);
+    }
+    for company in state.companies.values_mut() {
+        company.tags.remove(&tag);
+    }
+    state.tags.names.remove(&tag);
+    Ok(Reply { body: None, ..Reply::ok(Value::Null) })
 }
 
 /// One person or company named in the request.
@@ -197,6 +225,22 @@ mod tests {
         let tagged = case.ok("POST", "/tags", users);
         assert_eq!([&tagged["users"][0]["tagged"], &tagged["users"][1]["tagged"]], [true, false]);
         assert_eq!(case.state()["contacts"][0]["tag_names"], json!(["Gamma"]));
+    }
+
+    #[test]
+    fn a_deleted_tag_is_gone_everywhere_unless_something_depends_on_it() {
+        let mut case = Case::new();
+        let contact = case.ok("POST", "/contacts", json!({"email": "a@b.c"}))["id"].clone();
+        case.ok("POST", "/tags", json!({"name": "Beta", "users": [{"id": contact}]}));
+        assert_eq!(case.ok("GET", "/tags/1", Value::Null)["name"], "Beta");
+        case.settings.tags_in_use = vec!["beta".to_owned()];
+        assert_eq!(case.refused("DELETE", "/tags/1", Value::Null).code, "tag_has_dependent_objects");
+        case.settings.tags_in_use.clear();
+        assert_eq!(case.ok("DELETE", "/tags/1", Value::Null), Value::Null);
+        assert_eq!(case.state()["contacts"][0]["tag_names"], json!([]));
+        for method in ["GET", "DELETE"] {
+            assert_eq!(case.refused(method, "/tags/1", Value::Null).status, 404, "{method}");
+        }
     }
 
     #[test]

@@ -41,6 +41,7 @@ impl Case {
             now: self.now,
             settings: &self.settings,
         };
+        self.state.catch_up(self.now, &self.settings);
         (endpoint.answer)(&mut self.state, &request)
     }
 

@@ -77,11 +77,17 @@ def read_arguments():
     return parser.parse_args()
 
 
+def replies_of(journal):
+    """The file beside the journal of requests that takes the replies."""
+    return journal.with_name(f"{journal.stem}-replies.jsonl")
+
+
 def drive(arguments, names, work):
     """Runs everything once. Returns the problems of each test; the last one is the service itself."""
     journal = Path(arguments.journal).resolve()
     journal.parent.mkdir(parents=True, exist_ok=True)
-    journal.unlink(missing_ok=True)
+    for file in (journal, replies_of(journal)):
+        file.unlink(missing_ok=True)
     house = House(Path(arguments.binary).resolve(), work, names, journal)
     results = {}
     try:
@@ -117,7 +123,8 @@ class House:
         self.sandbox_url = f"http://127.0.0.1:{sandbox}"
         self.ingest_url = f"http://127.0.0.1:{ingest}"
         self.admin_url = f"http://127.0.0.1:{admin}"
-        self.sandbox_flags = ["--listen", f"127.0.0.1:{sandbox}", "--journal", str(journal), "--search-lag", "5"]
+        self.sandbox_flags = ["--listen", f"127.0.0.1:{sandbox}", "--journal", str(journal),
+                              "--journal-replies", str(replies_of(journal)), "--search-lag", "5"]
         self.settings = write_settings(work, names, ingest, admin, self.sandbox_url)
 
     def start(self):

@@ -1,7 +1,7 @@
 //! What several tests need: the real binary as a process, and a sandbox beside it.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Once;
 use std::time::{Duration, Instant};
@@ -27,11 +27,21 @@ pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
+/// The file in which the requests (or replies) of every sandbox of this process are written, when the environment names a
+/// folder: a checker of the published API description reads them.
+pub fn journal(what: &str) -> Option<PathBuf> {
+    let folder = PathBuf::from(std::env::var_os("INTERLINE_JOURNALS")?);
+    std::fs::create_dir_all(&folder).unwrap();
+    Some(folder.join(format!("{what}.jsonl")))
+}
+
 /// A sandbox that answers at once, finds at once and limits nothing.
 pub async fn quick_sandbox() -> sandbox::Running {
     let settings = sandbox::Settings {
         search_lag_secs: SearchLag::Secs(0),
         rate_limit_per_10s: 1_000_000_000,
+        journal: journal("requests"),
+        journal_replies: journal("replies"),
         ..sandbox::Settings::default()
     };
     Sandbox::start(settings, TcpListener::bind("127.0.0.1:0").unwrap(), now).unwrap()
