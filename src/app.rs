@@ -1,6 +1,7 @@
 //! Builds every room from the settings, runs them, and drains them.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,21 +9,24 @@ use anyhow::{Context, anyhow, bail};
 use tokio::task::JoinHandle;
 
 use crate::destination::{self, Destination};
-use crate::http::admin::{self, Admin};
+use crate::http::admin::{self, Admin, Erase, Hand, Hands, Refused};
 use crate::http::ingest::{self, Ingest};
 use crate::http::{self, Doors, Health};
 use crate::instant::Timestamp;
 use crate::mapping::Mappings;
 use crate::metrics::Metrics;
+use crate::router::erase::{Eraser, Wish};
 use crate::router::{Connection, Router};
 use crate::settings::Settings;
 use crate::store::{self, Store};
 
 mod in_force;
+pub mod memory;
 mod reload;
 
 use in_force::InForce;
 pub use in_force::{Fingerprint, Found};
+use memory::Folder;
 pub use reload::{Read, Reloader};
 
 /// How often old records are looked for.
@@ -74,21 +78,24 @@ impl App {
             .engine
             .open(&opening)
             .with_context(|| format!("cannot open the data directory {}", settings.data_dir.display()))?;
-        let in_force = put_in_force(found, &metrics, &clock)?;
+        let in_force = put_in_force(found, (&settings.data_dir, &metrics, &clock))?;
         let (connections, luck) = (in_force.connections(), Arc::new(fastrand::f64));
         let router = Router::start(store.clone(), connections, &settings.delivery, clock.clone(), luck).await?;
         let health = Arc::new(Health::default());
-        let surroundings = (metrics.clone(), health.clone(), clock.clone());
+        let surroundings = (settings.data_dir.clone(), metrics.clone(), health.clone(), clock.clone());
         let reloader = Reloader::new(read, in_force, router.replacer(), surroundings);
         let trimming = tokio::spawn(trim(store.clone(), clock.clone()));
-        let again = reloader.clone();
+        let (again, current) = (reloader.clone(), reloader.clone());
+        let hands: Hands = Arc::new(move || current.connections().iter().filter_map(|one| hand(one)).collect());
         let parts = admin::Parts {
             store: store.clone(),
             metrics,
-            clock,
+            clock: clock.clone(),
             health,
             refresh: Arc::new(router.refresher()),
             reload: Arc::new(move || again.reload()),
+            erase: eraser(store.clone(), hands.clone(), clock.clone()),
+            hands,
         };
         let doors = open(&settings, Doors { ingest, admin }, parts)?;
         let (ingest, admin) = (doors.ingest_address, doors.admin_address);
@@ -128,9 +135,9 @@ fn open(settings: &Settings, doors: Doors, parts: admin::Parts) -> anyhow::Resul
 }
 
 /// What the service starts with: there is nothing in force that could stay, so a file that is refused ends the start.
-fn put_in_force(found: Vec<Found>, metrics: &Metrics, clock: &Clock) -> anyhow::Result<InForce> {
+fn put_in_force(found: Vec<Found>, around: (&Path, &Metrics, &Clock)) -> anyhow::Result<InForce> {
     let mut in_force = InForce::default();
-    let change = in_force.take(found, &|mappings, built| connect(mappings, built, metrics, clock));
+    let change = in_force.take(found, &|mappings, built| connect(mappings, built, around));
     match change.report.problems.first() {
         Some(first) => bail!("{}: {}", first.file, first.problem.message),
         None => Ok(in_force),
@@ -141,8 +148,7 @@ fn put_in_force(found: Vec<Found>, metrics: &Metrics, clock: &Clock) -> anyhow::
 fn connect(
     mappings: Mappings,
     built: Option<Arc<dyn Destination>>,
-    metrics: &Metrics,
-    clock: &Clock,
+    (data_dir, metrics, clock): (&Path, &Metrics, &Clock),
 ) -> Result<Connection, String> {
     let name: Arc<str> = mappings.name.as_str().into();
     let kind = destination::kind(&mappings.kind);
@@ -150,11 +156,41 @@ fn connect(
     let destination = match built {
         Some(built) => built,
         None => {
-            let context = destination::Context { name: name.clone(), metrics: metrics.clone(), clock: clock.clone() };
+            let context = destination::Context {
+                name: name.clone(),
+                metrics: metrics.clone(),
+                clock: clock.clone(),
+                memory: Some(Arc::new(Folder::of(data_dir, &name))),
+            };
             (kind.build)(&mappings.settings, context)?.into()
         }
     };
     Ok(Connection { name, mappings, destination, integrations: kind.integrations, metrics: metrics.clone() })
+}
+
+/// A connection as people use it by hand.
+fn hand(connection: &Connection) -> Option<Hand> {
+    let kind = destination::kind(&connection.mappings.kind)?;
+    Some(Hand { name: connection.name.clone(), kind, destination: connection.destination.clone() })
+}
+
+/// Deletes people at the destinations that are in force.
+fn eraser(store: Arc<dyn Store>, hands: Hands, clock: Clock) -> Erase {
+    Arc::new(move |wish| {
+        let (store, hands, clock) = (store.clone(), hands(), clock.clone());
+        Box::pin(async move {
+            let wish: Wish = serde_json::from_value(wish).map_err(|error| Refused::Wish(error.to_string()))?;
+            let subject = wish.subject().map_err(Refused::Wish)?;
+            if let Some(name) = wish.destination.as_deref().filter(|name| hands.iter().all(|hand| *hand.name != **name))
+            {
+                return Err(Refused::Wish(format!("there is no destination `{name}`, or it is switched off")));
+            }
+            let destinations = hands.into_iter().map(|hand| (hand.name.to_string(), hand.destination)).collect();
+            let receipt = Eraser { store, destinations, clock }.erase(&wish, subject).await;
+            let receipt = receipt.map_err(Refused::Store)?;
+            Ok(serde_json::to_value(receipt).expect("a receipt is plain data"))
+        })
+    })
 }
 
 async fn trim(store: Arc<dyn Store>, clock: Clock) {

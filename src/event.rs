@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::instant::{self, Timestamp};
 use crate::json::{self, Json, Malformed, Object};
 
+mod person;
+
+pub use person::{COMPANY, Person, names};
+
 /// The six calls of the spec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -1,6 +1,7 @@
 //! Reading the destination files again while everything runs: on a change, on a signal, on request.
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
@@ -11,7 +12,7 @@ use super::{Clock, connect};
 use crate::http::Health;
 use crate::http::admin::{FileProblem, Report};
 use crate::metrics::Metrics;
-use crate::router::Replacer;
+use crate::router::{Connection, Replacer};
 use crate::yaml::{Problems, Severity};
 
 /// Reads every destination file. An error: they could not be listed. Blocks.
@@ -24,7 +25,10 @@ pub struct Reloader(Arc<Parts>);
 struct Parts {
     read: Read,
     in_force: Mutex<InForce>,
+    /// The connections of what is in force.
+    connections: RwLock<Vec<Arc<Connection>>>,
     replacer: Replacer,
+    data_dir: PathBuf,
     metrics: Metrics,
     health: Arc<Health>,
     clock: Clock,
@@ -36,10 +40,12 @@ impl Reloader {
         read: Read,
         in_force: InForce,
         replacer: Replacer,
-        (metrics, health, clock): (Metrics, Arc<Health>, Clock),
+        (data_dir, metrics, health, clock): (PathBuf, Metrics, Arc<Health>, Clock),
     ) -> Reloader {
+        let connections = RwLock::new(in_force.connections());
         let (in_force, runtime) = (Mutex::new(in_force), Handle::current());
-        let reloader = Reloader(Arc::new(Parts { read, in_force, replacer, metrics, health, clock, runtime }));
+        let parts = Parts { read, in_force, connections, replacer, data_dir, metrics, health, clock, runtime };
+        let reloader = Reloader(Arc::new(parts));
         reloader.0.show(&Report::default());
         reloader
     }
@@ -51,6 +57,11 @@ impl Reloader {
         let reloading = self.0.runtime.spawn(async move { parts.reload().await });
         Box::pin(async move { reloading.await.expect("a reload does not panic and is not aborted") })
     }
+
+    /// The connections that are in force.
+    pub fn connections(&self) -> Vec<Arc<Connection>> {
+        self.0.connections.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl Parts {
@@ -58,12 +69,15 @@ impl Parts {
         let mut in_force = self.in_force.lock().await;
         let read = self.read.clone();
         let found = self.runtime.spawn_blocking(move || read()).await.expect("reading does not panic");
+        let around = (self.data_dir.as_path(), &self.metrics, &self.clock);
         let change = match found {
-            Ok(found) => in_force.take(found, &|mappings, built| connect(mappings, built, &self.metrics, &self.clock)),
+            Ok(found) => in_force.take(found, &|mappings, built| connect(mappings, built, around)),
             Err(problems) => in_force.refuse(&problems),
         };
         if change.takes_effect() {
-            self.replacer.replace(in_force.connections()).await;
+            let connections = in_force.connections();
+            *self.connections.write().unwrap_or_else(PoisonError::into_inner) = connections.clone();
+            self.replacer.replace(connections).await;
         }
         tell(&change);
         self.show(&change.report);

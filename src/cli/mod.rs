@@ -6,16 +6,23 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 mod cases;
 mod check;
+mod connect;
+mod delete_user;
+mod deliveries;
 mod demo;
+mod destinations;
 mod events;
 mod explain;
 mod files;
 mod import;
+mod intercom;
 mod reading;
+mod remote;
 mod report;
 mod sandbox;
 mod schema;
 mod serve;
+mod table;
 mod terminal;
 mod test;
 mod watch;
@@ -42,6 +49,14 @@ enum Command {
     Explain(explain::Explain),
     /// Bring another product's configuration over as destination files.
     Import(import::Import),
+    /// Sign in to a destination, or show whose token it has.
+    Connect(connect::Connect),
+    /// Perform any action of Intercom by hand.
+    Intercom(intercom::Intercom),
+    /// Delete a person at every destination and in the queue, and print a receipt.
+    DeleteUser(delete_user::DeleteUser),
+    /// List deliveries of a running router, or show the whole story of one.
+    Deliveries(deliveries::Deliveries),
     /// Run the stand-in Intercom alone.
     Sandbox(sandbox::Sandbox),
     /// Print the JSON Schemas that editors use.
@@ -85,6 +100,10 @@ pub fn run() -> ExitCode {
         Command::Test(command) => command.run(),
         Command::Explain(command) => command.run(),
         Command::Import(command) => command.run(),
+        Command::Connect(command) => command.run(),
+        Command::Intercom(command) => command.run(),
+        Command::DeleteUser(command) => command.run(),
+        Command::Deliveries(command) => command.run(),
         Command::Sandbox(command) => command.run(),
         Command::Schema(command) => command.run(),
         Command::Completions { shell } => {
@@ -108,6 +127,19 @@ fn print(line: impl std::fmt::Display) {
     if writeln!(std::io::stdout(), "{line}").is_err() {
         std::process::exit(0);
     }
+}
+
+/// Asks a person; `None` when nobody is there to answer.
+fn confirm(question: &str) -> anyhow::Result<Option<bool>> {
+    use std::io::{IsTerminal, Write};
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Ok(None);
+    }
+    eprint!("{question} [y/N] ");
+    std::io::stderr().flush()?;
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(Some(matches!(line.trim().to_lowercase().as_str(), "y" | "yes")))
 }
 
 /// SIGTERM and SIGINT, as a service manager or a person at the keyboard sends them.

@@ -64,7 +64,7 @@ fn bare(renderer: &Renderer, file: &Problems, problem: &Problem, level: Level<'_
 fn masked(text: &str) -> String {
     static SECRET: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
-            r#"(?:write_keys?|access_token|token)["']?[ 	]*:[ 	]*(\[[^\]]*\]|"[^"
+            r#"(?:write_keys?|access_token|client_secret|token)["']?[ 	]*:[ 	]*(\[[^\]]*\]|"[^"
 ]*"|'[^'
 ]*'|[^\s,}#\[]+)"#,
         )

@@ -74,7 +74,7 @@ pub struct Request {
     pub path: String,
     /// Its headers, except `Authorization`, `Host` and those that describe the connection.
     pub headers: Vec<(Cow<'static, str>, String)>,
-    /// The token sent as `Authorization: Bearer`.
+    /// The token sent as `Authorization: Bearer`; an empty one is not sent.
     pub bearer: SecretString,
     /// Its body.
     pub body: Option<String>,
@@ -183,7 +183,9 @@ impl Network {
         for (name, value) in &request.headers {
             builder = builder.header(name.as_ref(), value);
         }
-        builder = builder.bearer_auth(request.bearer.expose_secret());
+        if !request.bearer.expose_secret().is_empty() {
+            builder = builder.bearer_auth(request.bearer.expose_secret());
+        }
         if let Some(timeout) = request.timeout {
             builder = builder.timeout(timeout);
         }

@@ -13,11 +13,15 @@ use crate::mapping::compile::{Compiled, Known};
 use crate::metrics::Metrics;
 use crate::yaml::{Lookup, Node, Problems};
 
+mod done;
+pub mod erase;
 mod explanation;
 pub mod http;
 pub mod intercom;
 mod judge;
+pub mod sign_in;
 
+pub use done::{Done, Skipped};
 pub use explanation::{Circumstances, Ending, Explained, Explanation, KeptOut, Sent, explain};
 pub use judge::{Difference, judge, refusal};
 
@@ -103,6 +107,13 @@ pub trait Destination: Send + Sync + 'static {
 
     /// Asks whether the credentials work, by a harmless read.
     fn probe(&self) -> BoxFuture<'_, Result<(), action::Failure>>;
+
+    /// Deletes a person for good, and looks whether they are gone; in a trial (`dry_run`) only says who that would be.
+    /// A third party that cannot do that says so.
+    fn erase<'a>(&'a self, _subject: &'a erase::Subject, _dry_run: bool) -> BoxFuture<'a, erase::Erased> {
+        let failure = Failure::rejected("erase_unsupported", "this destination has no way to delete a person");
+        Box::pin(std::future::ready(erase::Erased { failure: Some(failure), ..erase::Erased::default() }))
+    }
 }
 
 /// Performs an action that a person asks for, with the values they gave. Not tried again by itself: it is they who see what
@@ -174,6 +185,20 @@ pub struct Context {
     pub metrics: Metrics,
     /// What time it is.
     pub clock: Clock,
+    /// What it remembers between starts; without it, nothing.
+    pub memory: Option<Arc<dyn Memory>>,
+}
+
+/// Under this key an instance remembers whose workspace it was let into.
+pub const WORKSPACE: &str = "workspace";
+
+/// What an instance remembers between starts: a text under each key. Small, and read or written seldom.
+pub trait Memory: Send + Sync + 'static {
+    /// What is remembered under `key`.
+    fn recall(&self, key: &str) -> std::io::Result<Option<String>>;
+
+    /// Remembers `text` under `key`.
+    fn remember(&self, key: &str, text: &str) -> std::io::Result<()>;
 }
 
 /// Builds an instance from its settings.
@@ -212,6 +237,8 @@ pub struct Kind {
     pub check: fn(&Node, &mut Problems),
     /// Builds an instance; the error says which setting is at fault.
     pub build: Build,
+    /// How a person signs in, where that is possible.
+    pub sign_in: Option<&'static sign_in::SignIn>,
     /// The requests that an action would send with a payload, to a third party in which the contact is there or not.
     /// Sends nothing.
     pub rehearse: for<'a> fn(&'a Node, &'a str, &'a [u8], bool) -> BoxFuture<'a, Performed>,

@@ -137,6 +137,10 @@ codes! {
     ParameterInvalid = "parameter_invalid" 400;
     /// There is no such delivery, or it is no longer kept.
     DeliveryNotFound = "delivery_not_found" 404;
+    /// There is no destination of this name, or it is switched off.
+    DestinationNotFound = "destination_not_found" 404;
+    /// The destination has no such action.
+    ActionNotFound = "action_not_found" 404;
 }
 
 impl Code {

@@ -44,6 +44,11 @@ pub(super) async fn bring(
         Some(owed) => Some(*owed),
         None => read(&**store, id).await,
     };
+    if store.is_removed(id.position) {
+        tracing::info!(delivery.id = %id, "Delivery {id} is not made: what was known of the person was removed");
+        let (next, delivered) = (Next::Settled, false);
+        return Finished { id, next, delivered, trouble: None, exhausted_until: None, held };
+    }
     let Some(owed) = owed else {
         tracing::error!(delivery.id = %id, "A delivery is not in the store any more, or its record is damaged");
         let (next, delivered) = (Next::Settled, false);

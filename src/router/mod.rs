@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 mod attempt;
 mod bring;
 mod conductor;
+pub mod erase;
 mod follower;
 mod lanes;
 mod pace;

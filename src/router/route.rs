@@ -12,7 +12,7 @@ use super::Connection;
 use crate::action::Unfit;
 use crate::delivery::{Delivery, Progress, Status};
 use crate::destination::wanted;
-use crate::event::Kind;
+use crate::event::{COMPANY, Kind, names};
 use crate::instant::Timestamp;
 use crate::json::Json;
 use crate::mapping::Mapping;
@@ -115,31 +115,9 @@ fn dead(unfit: &Unfit, now: Timestamp) -> Status {
     }
 }
 
-const COMPANY: &str = "company";
-
 /// Hashes of whom an event is about. Equal for equal ids whatever the call; kept in deliveries, so never changed.
 pub(super) fn keys(event: &Json<'_>, kind: Kind) -> Vec<u64> {
-    let mut keys = BTreeSet::new();
-    let mut add = |space: &str, id: Option<&Json<'_>>| {
-        if let Some(id) = id.and_then(Json::as_str).filter(|id| !id.is_empty()) {
-            keys.insert(hash(space, id));
-        }
-    };
-    add("user", event.get("userId"));
-    add("anonymous", event.get("anonymousId"));
-    if kind == Kind::Alias {
-        // The id that is given up may have been either.
-        add("user", event.get("previousId"));
-        add("anonymous", event.get("previousId"));
-    }
-    if kind == Kind::Group {
-        add(COMPANY, event.get("groupId"));
-    }
-    let context = event.get("context").and_then(|context| context.get("traits"));
-    let holders = [event.get("traits").filter(|_| kind != Kind::Group), event.get("properties"), context];
-    for email in holders.into_iter().flatten().filter_map(|holder| holder.get("email")).filter_map(Json::as_str) {
-        add("email", Some(&Json::from(email.trim().to_lowercase())));
-    }
+    let keys: BTreeSet<u64> = names(event, kind).iter().map(|(space, name)| hash(space, name)).collect();
     keys.into_iter().collect()
 }
 

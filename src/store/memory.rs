@@ -9,9 +9,12 @@ use futures_util::future::{self, BoxFuture};
 use tokio::sync::watch;
 
 use super::backlog::{Backlog, Change};
-use super::{Accepted, Error, Filter, Kind, Open, Opening, Owed, Result, Routed, Settings, Stats, Store, Stored};
+use super::removal::{Removal, changed};
+use super::{
+    Accepted, Error, Filter, Kind, Open, Opening, Owed, Removed, Result, Routed, Settings, Stats, Store, Stored,
+};
 use crate::delivery::{Delivery, Id, Position, Progress, Status};
-use crate::event::Event;
+use crate::event::{Event, Person};
 use crate::instant::Timestamp;
 
 /// The kind, as data.
@@ -27,6 +30,7 @@ pub struct Memory {
     settings: Settings,
     /// `None`: closed.
     shelf: Mutex<Option<Shelf>>,
+    removal: Removal,
     last: watch::Sender<Position>,
 }
 
@@ -45,7 +49,12 @@ struct Shelf {
 impl Memory {
     /// An empty store.
     pub fn new(settings: Settings) -> Memory {
-        Memory { settings, shelf: Mutex::new(Some(Shelf::default())), last: watch::Sender::default() }
+        Memory {
+            settings,
+            shelf: Mutex::new(Some(Shelf::default())),
+            removal: Removal::default(),
+            last: watch::Sender::default(),
+        }
     }
 
     fn shelf(&self) -> MutexGuard<'_, Option<Shelf>> {
@@ -79,6 +88,13 @@ impl Store for Memory {
     }
 
     fn route(&self, routed: Vec<Routed>) -> BoxFuture<'_, Result<()>> {
+        let routed: Vec<Routed> = routed
+            .into_iter()
+            .map(|routed| match self.removal.holds(routed.position) {
+                true => Routed { deliveries: Vec::new(), ..routed },
+                false => routed,
+            })
+            .collect();
         self.with(|shelf| routed.into_iter().for_each(|routed| shelf.route(routed)))
     }
 
@@ -116,6 +132,27 @@ impl Store for Memory {
         self.with(move |shelf| {
             shelf.trim(super::ago(now, retention_hours)) + shelf.forget(super::ago(now, dedupe_hours))
         })
+    }
+
+    fn remove(&self, positions: Vec<Position>) -> BoxFuture<'_, Result<Removed>> {
+        self.removal.add(&positions);
+        self.with(move |shelf| {
+            let mut removed = Removed::default();
+            positions.into_iter().for_each(|position| shelf.remove(position, &mut removed));
+            removed
+        })
+    }
+
+    fn is_removed(&self, position: Position) -> bool {
+        self.removal.holds(position)
+    }
+
+    fn suppress(&self, person: Person, on: bool) -> BoxFuture<'_, Result<()>> {
+        self.with(|_| self.removal.suppress(changed(&self.removal.suppressed(), &person, on)))
+    }
+
+    fn suppressed(&self) -> Arc<Person> {
+        self.removal.suppressed()
     }
 
     fn stats(&self) -> Stats {
@@ -184,6 +221,30 @@ impl Shelf {
         self.dead_letters += u64::from(is_dead(&progress));
         self.dead_letters -= u64::from(is_dead(present));
         *present = progress;
+    }
+
+    fn remove(&mut self, position: Position, removed: &mut Removed) {
+        let all = Id { position, number: 0 }..=Id { position, number: u16::MAX };
+        let ids: Vec<Id> = self.deliveries.range(all).map(|(id, _)| *id).collect();
+        for (delivery, progress) in ids.iter().filter_map(|id| self.deliveries.remove(id)) {
+            match (progress.status.is_settled(), is_dead(&progress)) {
+                (false, _) => {
+                    removed.open += 1;
+                    self.backlog.apply(Change::Closed(delivery.source));
+                }
+                (true, true) => {
+                    removed.dead_letters += 1;
+                    self.dead_letters -= 1;
+                }
+                (true, false) => removed.ended += 1,
+            }
+        }
+        if self.events.remove(&position).is_some() {
+            removed.events += 1;
+            if position > self.routed {
+                self.backlog.apply(Change::Lost(position));
+            }
+        }
     }
 
     /// The oldest events first, up to the first that is to be kept for its age.

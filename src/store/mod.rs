@@ -12,6 +12,7 @@
 
 mod backlog;
 pub mod memory;
+mod removal;
 pub mod sqlite;
 
 use std::borrow::Cow;
@@ -25,7 +26,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use tokio::sync::watch;
 
 use crate::delivery::{Delivery, Id, Position, Progress};
-use crate::event::Event;
+use crate::event::{Event, Person};
 use crate::instant::Timestamp;
 use crate::metrics::Metrics;
 
@@ -211,6 +212,19 @@ pub struct Stats {
     pub bytes: u64,
 }
 
+/// What was taken out on request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removed {
+    /// Events.
+    pub events: u64,
+    /// Deliveries that had not ended.
+    pub open: u64,
+    /// Deliveries that had ended, dead letters apart.
+    pub ended: u64,
+    /// Dead letters.
+    pub dead_letters: u64,
+}
+
 /// How long things are kept.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -261,6 +275,20 @@ pub trait Store: Send + Sync + 'static {
     /// routed events without open deliveries or dead letters, ended deliveries, remembered message ids. Answers how
     /// many records went: events, deliveries and message ids.
     fn trim(&self, now: Timestamp) -> BoxFuture<'_, Result<u64>>;
+
+    /// Takes events out, with everything they became, whether or not they are routed. Nothing becomes of them any more,
+    /// also when somebody has read them already.
+    fn remove(&self, positions: Vec<Position>) -> BoxFuture<'_, Result<Removed>>;
+
+    /// Whether this process took that event out. Cheap: does not read the disk.
+    fn is_removed(&self, position: Position) -> bool;
+
+    /// Remembers durably that events with one of these names are not wanted any more, or (`on` false) that they are again.
+    /// Events are not looked at here: who accepts them asks [`Store::suppressed`].
+    fn suppress(&self, person: Person, on: bool) -> BoxFuture<'_, Result<()>>;
+
+    /// Everybody whose events are not wanted. Cheap: does not read the disk.
+    fn suppressed(&self) -> Arc<Person>;
 
     /// What is in the store. Cheap: does not read the disk.
     fn stats(&self) -> Stats;

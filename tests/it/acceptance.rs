@@ -84,7 +84,7 @@ impl Workspace {
 fn connect(url: &str) -> Box<dyn Destination> {
     let settings: intercom::Settings =
         serde_json::from_value(json!({ "base_url": url, "access_token": "token" })).unwrap();
-    let context = Context { name: "crm".into(), metrics: Metrics::new(), clock: Arc::new(now) };
+    let context = Context { name: "crm".into(), metrics: Metrics::new(), clock: Arc::new(now), memory: None };
     Box::new(intercom::build(settings, context).unwrap())
 }
 

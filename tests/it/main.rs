@@ -11,6 +11,7 @@ mod house;
 mod import;
 mod ingest;
 mod mappings;
+mod operator;
 mod reload;
 mod sandbox;
 mod stores;

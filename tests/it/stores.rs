@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 use interline::delivery::{Id, Position};
-use interline::store::{Accepted, Error, Filter, Store};
+use interline::event::Person;
+use interline::store::{Accepted, Error, Filter, Removed, Store};
 
 use fixture::{Place, accept, at, delivery, each, event, id, messages, now, pending, route, settled, text, waiting};
 
@@ -338,4 +339,63 @@ async fn a_closed_store_takes_nothing_and_does_not_mind() {
 
 async fn open(store: &dyn Store) -> Vec<Id> {
     store.open(None, 100).await.unwrap().iter().map(|open| open.id).collect()
+}
+
+#[tokio::test]
+async fn what_is_taken_out_is_gone_with_all_it_became() {
+    each(async |place: Place| {
+        let store = place.open();
+        accept(&*store, "website", &["a", "b", "c", "d"]).await;
+        let (one, dead) = (delivery("website", "intercom"), delivery("website", "intercom"));
+        let three = vec![(one.clone(), pending()), (dead, settled("dead_letter")), (one.clone(), settled("delivered"))];
+        store.route(vec![route(1, three), route(2, vec![(one.clone(), pending())])]).await.unwrap();
+        let removed = store.remove(vec![Position(1), Position(3), Position(9)]).await.unwrap();
+        assert_eq!(removed, Removed { events: 2, open: 1, ended: 1, dead_letters: 1 });
+        assert!(store.is_removed(Position(1)) && store.is_removed(Position(3)) && !store.is_removed(Position(2)));
+        // Whoever had read the third event routes it now.
+        store.route(vec![route(3, vec![(one.clone(), pending())]), route(4, vec![(one, pending())])]).await.unwrap();
+        let stats = store.stats();
+        assert_eq!((stats.dead_letters, stats.backlog.get("website").copied()), (0, Some(2)));
+        let store = place.reopen(store).await;
+        assert_eq!(messages(&*store, 0, 10).await, ["b", "d"]);
+        let open = store.open(None, 10).await.unwrap();
+        assert_eq!(open.iter().map(|open| open.id).collect::<Vec<_>>(), [id(2, 0), id(4, 0)]);
+        assert_eq!(store.list(Filter::default(), 10).await.unwrap().len(), 2);
+        let stats = store.stats();
+        assert_eq!((stats.last, stats.backlog.get("website").copied()), (Position(4), Some(2)));
+        assert_eq!(store.accept(vec![event("website", "e")]).await.unwrap(), [at(5)], "no position is used twice");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_last_events_can_be_taken_out_and_positions_go_on() {
+    each(async |place: Place| {
+        let store = place.open();
+        accept(&*store, "website", &["a", "b"]).await;
+        store.remove(vec![Position(2), Position(1)]).await.unwrap();
+        assert_eq!(store.stats().backlog.get("website").copied().unwrap_or_default(), 0);
+        let store = place.reopen(store).await;
+        assert_eq!(messages(&*store, 0, 10).await, [""; 0]);
+        assert_eq!(store.accept(vec![event("website", "c")]).await.unwrap(), [at(3)]);
+        assert_eq!(store.accept(vec![event("website", "a")]).await.unwrap(), [Accepted::Duplicate], "it was here");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_is_suppressed_stays_so_until_taken_back() {
+    each(async |place: Place| {
+        let person = |id: &str| Person { user_ids: [id.to_owned()].into(), ..Person::default() };
+        let store = place.open();
+        assert!(store.suppressed().is_nobody());
+        store.suppress(person("u-1"), true).await.unwrap();
+        store.suppress(person("u-2"), true).await.unwrap();
+        let store = place.reopen(store).await;
+        assert_eq!(store.suppressed().user_ids.iter().collect::<Vec<_>>(), ["u-1", "u-2"]);
+        store.suppress(person("u-1"), false).await.unwrap();
+        let store = place.reopen(store).await;
+        assert_eq!(*store.suppressed(), person("u-2"));
+    })
+    .await;
 }

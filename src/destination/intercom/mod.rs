@@ -6,13 +6,14 @@ use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize};
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 use url::Url;
 
 use crate::action::Failure;
 use crate::delivery::Steps;
+use crate::destination::erase::{Erased, Subject};
 use crate::destination::http::{self, Network, Transport};
-use crate::destination::{self, Clock, Context, Destination, Notes, Performed};
+use crate::destination::{self, Clock, Context, Destination, Memory, Notes, Performed};
 use crate::metrics::Metrics;
 use crate::yaml::{self, Node, Problems};
 
@@ -23,6 +24,7 @@ mod closed;
 mod company;
 mod contact;
 mod directory;
+mod erase;
 mod error;
 mod fitting;
 mod identity;
@@ -35,10 +37,12 @@ mod page;
 mod raw;
 mod refusals;
 pub mod rehearsal;
+mod sign_in;
 mod tag;
 mod ticket;
 mod update;
 mod whom;
+mod workspace;
 
 pub use attribute::Unknown;
 pub use client::Client;
@@ -63,6 +67,7 @@ pub const KIND: destination::Kind = destination::Kind {
             problems.error("settings_invalid", &settings.place, "settings", why);
         }
     },
+    sign_in: Some(&sign_in::SIGN_IN),
     build: |settings, context| Ok(Box::new(build(read(settings)?, context)?)),
     rehearse: |settings, action, payload, contact_exists| {
         Box::pin(async move {
@@ -94,6 +99,8 @@ pub struct Settings {
     #[serde(deserialize_with = "secret")]
     #[schemars(with = "String")]
     pub access_token: SecretString,
+    /// The app that `interline connect` signs in with, where no token is made by hand.
+    pub oauth: Option<OauthSettings>,
     /// The version of the API, sent with every request.
     pub version: String,
     /// Whether a contact that is not found by external id is looked for by e-mail address before one is made.
@@ -118,6 +125,7 @@ impl Default for Settings {
             region: None,
             base_url: None,
             access_token: SecretString::default(),
+            oauth: None,
             version: "2.16".to_owned(),
             match_by_email: true,
             archived: Archived::Unarchive,
@@ -128,6 +136,18 @@ impl Default for Settings {
             http: http::Settings::default(),
         }
     }
+}
+
+/// An app of Intercom's developer hub.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OauthSettings {
+    /// Its client id.
+    pub client_id: String,
+    /// Its client secret.
+    #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String")]
+    pub client_secret: SecretString,
 }
 
 /// Where a workspace's data lives.
@@ -221,6 +241,9 @@ pub(crate) struct Service {
     companies: company::Register,
     tags: tag::Tags,
     attributes: attribute::Attributes,
+    memory: Option<Arc<dyn Memory>>,
+    /// Filled once the workspace is known to be the right one.
+    recognized: OnceCell<()>,
 }
 
 const NO_REGION: &str = "`settings.region` is missing: us, eu or au, where the workspace's data lives";
@@ -230,7 +253,7 @@ fn examine(settings: &Settings) -> Result<(), String> {
     let token = settings.access_token.expose_secret();
     if token.trim().is_empty() {
         return Err(
-            "`settings.access_token` is missing: an app's access token, from Intercom's developer hub".to_owned()
+            "`settings.access_token` is missing: an app's access token, from Intercom's developer hub, or `${file:…}` for the file that `interline connect` writes".to_owned()
         );
     }
     if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -245,12 +268,16 @@ fn examine(settings: &Settings) -> Result<(), String> {
     Ok(())
 }
 
+/// The address of the API.
+fn base(settings: &Settings) -> Result<Url, String> {
+    let region = settings.region.map(Region::base_url);
+    settings.base_url.clone().or(region).ok_or_else(|| NO_REGION.to_owned())
+}
+
 /// Builds a workspace that is reached over the network. The error says which setting is at fault.
 pub fn build(settings: Settings, context: Context) -> Result<Intercom, String> {
     examine(&settings)?;
-    let region = settings.region.map(Region::base_url);
-    let base = settings.base_url.clone().or(region).ok_or_else(|| NO_REGION.to_owned())?;
-    let network = Network::new(&settings.http, base)?;
+    let network = Network::new(&settings.http, base(&settings)?)?;
     Ok(Intercom::over(Arc::new(network), settings, context))
 }
 
@@ -268,6 +295,8 @@ impl Intercom {
             companies: company::Register::new(&settings),
             tags: tag::Tags::new(&settings),
             attributes: attribute::Attributes::new(),
+            memory: context.memory,
+            recognized: OnceCell::new(),
             settings,
         };
         Intercom { service: Arc::new(service) }
@@ -278,6 +307,9 @@ impl Intercom {
     }
 
     async fn perform_on(&self, client: Client, action: &str, payload: &[u8]) -> Performed {
+        if let Err(failure) = client.recognize().await {
+            return client.finish(Err(failure));
+        }
         let result = match actions::find(action) {
             Some(definition) => definition.perform(payload, &client).await,
             None => Err(Failure::rejected("action_unknown", format!("intercom has no action `{action}`"))),
@@ -303,8 +335,24 @@ impl Destination for Intercom {
 
     fn probe(&self) -> BoxFuture<'_, Result<(), Failure>> {
         Box::pin(async move {
-            self.client(&Steps::new()).call(client::Call::new("GET /me", &[])?).await?;
-            Ok(())
+            let client = self.client(&Steps::new());
+            client.call(client::Call::new("GET /me", &[])?).await?;
+            client.recognize().await
+        })
+    }
+
+    fn erase<'a>(&'a self, subject: &'a Subject, dry_run: bool) -> BoxFuture<'a, Erased> {
+        Box::pin(async move {
+            let client = self.client(&Steps::new());
+            let host = base(&self.service.settings).ok();
+            let host = host.as_ref().and_then(Url::host_str).unwrap_or_default().to_owned();
+            let mut erased = Erased { host, ..Erased::default() };
+            let done = match client.recognize().await {
+                Ok(()) => client.erase(subject, dry_run, &mut erased).await,
+                Err(failure) => Err(failure),
+            };
+            erased.failure = done.err();
+            erased
         })
     }
 }

@@ -33,8 +33,12 @@ pub struct Rehearsal {
 /// The requests that an action would send with a payload, to an Intercom in which the contact is there or not. Sends
 /// nothing, and remembers nothing.
 pub async fn rehearse(settings: &Settings, action: &str, payload: &[u8], contact_exists: bool) -> Performed {
-    let context =
-        Context { name: "rehearsal".into(), metrics: Metrics::new(), clock: Arc::new(|| Timestamp::UNIX_EPOCH) };
+    let context = Context {
+        name: "rehearsal".into(),
+        metrics: Metrics::new(),
+        clock: Arc::new(|| Timestamp::UNIX_EPOCH),
+        memory: None,
+    };
     let whole = Arc::new(Whole { rehearsal: Rehearsal { contact_exists }, bodies: Mutex::default() });
     let intercom = Intercom::over(whole.clone(), settings.clone(), context);
     let performed = intercom.perform(action, payload, &Steps::new()).await;

@@ -63,7 +63,7 @@ fn workspace(stand_in: StandIn) -> (Arc<StandIn>, Intercom, Metrics) {
     let stand_in = Arc::new(stand_in);
     let metrics = Metrics::new();
     let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-    let context = Context { name: "crm".into(), metrics: metrics.clone(), clock: Arc::new(move || now) };
+    let context = Context { name: "crm".into(), metrics: metrics.clone(), clock: Arc::new(move || now), memory: None };
     (stand_in.clone(), Intercom::over(stand_in, settings(), context), metrics)
 }
 
@@ -121,7 +121,8 @@ async fn a_crash_while_a_lead_is_made_makes_no_second_one_within_the_search_lag(
     let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     for (later_secs, contacts) in [(0, 1), (59, 1), (60, 2)] {
         let now = start + std::time::Duration::from_secs(later_secs);
-        let context = Context { name: "crm".into(), metrics: Metrics::new(), clock: Arc::new(move || now) };
+        let context =
+            Context { name: "crm".into(), metrics: Metrics::new(), clock: Arc::new(move || now), memory: None };
         let next = Intercom::over(stand_in.clone(), settings(), context);
         let result = next.perform("identify_contact", payload, &steps).await.result;
         match contacts {
@@ -206,7 +207,12 @@ async fn what_does_not_fit_an_action_is_refused_by_name() {
 fn built(text: &str) -> Result<(), String> {
     let settings: Settings = serde_json::from_str(text).map_err(|error| error.to_string())?;
     assert!(!format!("{settings:?}").contains("secret"));
-    let context = Context { name: "crm".into(), metrics: Metrics::new(), clock: Arc::new(|| Timestamp::UNIX_EPOCH) };
+    let context = Context {
+        name: "crm".into(),
+        metrics: Metrics::new(),
+        clock: Arc::new(|| Timestamp::UNIX_EPOCH),
+        memory: None,
+    };
     build(settings, context).map(|_| ())
 }
 

@@ -4,7 +4,9 @@
 //! Off loopback a token is required. On loopback without a token only requests *for* a loopback name are answered:
 //! else any page in the operator's browser could read this API by pointing a name of its own at 127.0.0.1.
 
+mod actions;
 mod deliveries;
+mod erase;
 mod reload;
 
 use std::future::{Ready, ready};
@@ -20,6 +22,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+
+pub use actions::{Hand, Hands};
+pub use erase::{Erase, Refused};
 
 use super::health::Health;
 use super::ingest::secret;
@@ -62,6 +67,10 @@ pub struct Parts {
     pub refresh: Arc<dyn Fn() + Send + Sync>,
     /// Reads the destination files again.
     pub reload: Reload,
+    /// The destinations that are in force.
+    pub hands: Hands,
+    /// Deletes a person everywhere.
+    pub erase: Erase,
 }
 
 /// The admin API of one running service.
@@ -72,6 +81,8 @@ pub struct Admin {
     pub(super) health: Arc<Health>,
     pub(super) refresh: Arc<dyn Fn() + Send + Sync>,
     reload: Reload,
+    hands: Hands,
+    erase: Erase,
     token: Option<[u8; 32]>,
 }
 
@@ -89,9 +100,9 @@ impl Admin {
             return Err(why);
         }
         let token = settings.token.as_ref().map(ExposeSecret::expose_secret).filter(|token| !token.is_empty());
-        let Parts { store, metrics, clock, health, refresh, reload } = parts;
+        let Parts { store, metrics, clock, health, refresh, reload, hands, erase } = parts;
         let token = token.map(|token| Sha256::digest(token.as_bytes()).into());
-        Ok(Admin { store, metrics, clock, health, refresh, reload, token })
+        Ok(Admin { store, metrics, clock, health, refresh, reload, hands, erase, token })
     }
 }
 
@@ -102,23 +113,50 @@ pub fn configure(routes: &mut web::ServiceConfig) {
         .route("/api/deliveries", web::get().to(deliveries::list))
         .route("/api/deliveries/{id}", web::get().to(deliveries::show))
         .route("/api/stats", web::get().to(stats))
-        .route("/api/reload", web::post().to(reload::reload))
+        .route(RELOAD, web::post().to(reload::reload))
+        .route("/api/destinations", web::get().to(actions::list))
+        .route(ACTION, web::post().to(actions::perform))
+        .route(DELETE_USER, web::post().to(erase::delete_user))
+        .route(REGULATIONS, web::post().to(erase::regulate))
+        .route("/api/suppressed", web::get().to(erase::suppressed))
         .default_service(web::to(unknown));
 }
 
-const ROUTES: [&str; 7] =
-    ["/healthz", "/readyz", "/metrics", "/api/deliveries", "/api/deliveries/{id}", "/api/stats", RELOAD];
+const ACTION: &str = "/api/destinations/{name}/actions/{action}";
+const DELETE_USER: &str = "/api/delete-user";
+const REGULATIONS: &str = "/api/regulations";
 const RELOAD: &str = "/api/reload";
+const ROUTES: [&str; 12] = [
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/api/deliveries",
+    "/api/deliveries/{id}",
+    "/api/stats",
+    "/api/destinations",
+    ACTION,
+    DELETE_USER,
+    REGULATIONS,
+    RELOAD,
+    "/api/suppressed",
+];
 
 async fn unknown(request: HttpRequest) -> HttpResponse {
     let path = request.match_info().as_str();
-    match ROUTES.contains(&path) || path.starts_with("/api/deliveries/") {
+    let writes = [DELETE_USER, REGULATIONS, RELOAD].contains(&path) || path.starts_with("/api/destinations/");
+    match ROUTES.contains(&path) || path.starts_with("/api/deliveries/") || is_action(path) {
         true => {
-            let allow = if path == RELOAD { "POST" } else { "GET" };
+            let allow = if writes { "POST" } else { "GET" };
             problem::method_not_allowed(request.method(), path, allow).error_response()
         }
         false => problem::not_found(path, ROUTES.into_iter()).error_response(),
     }
+}
+
+/// Whether the path is that of an action, whatever it is called.
+fn is_action(path: &str) -> bool {
+    let rest = path.strip_prefix("/api/destinations/").and_then(|rest| rest.split_once("/actions/"));
+    rest.is_some_and(|(name, action)| !name.is_empty() && !action.is_empty() && !action.contains('/'))
 }
 
 async fn stats(admin: web::Data<Admin>, caller: Caller) -> Result<HttpResponse, Problem> {

@@ -10,6 +10,9 @@ use crate::event::{Event, Kind};
 use crate::http::problem::{Code, Problem};
 use crate::store::{self, Accepted};
 
+/// The code under which events of suppressed people are counted.
+const USER_SUPPRESSED: &str = "user_suppressed";
+
 impl Ingest {
     /// Hands the events of one call to the store and waits until they are durable.
     pub(super) async fn accept(&self, source: &str, events: Vec<Event>) -> Result<(), Problem> {
@@ -20,6 +23,8 @@ impl Ingest {
         for (kind, count) in tally(kinds.iter()) {
             self.metrics.events_received_total.with_label_values(&[source, kind]).inc_by(count);
         }
+        let events = self.without_suppressed(source, events);
+        let kinds: Vec<Kind> = events.iter().map(|event| event.envelope.kind).collect();
         let time = Duration::from_secs(self.settings.accept_timeout_secs);
         let answers = match tokio::time::timeout(time, self.store.accept(events)).await {
             Ok(Ok(answers)) => answers,
@@ -36,6 +41,26 @@ impl Ingest {
             self.metrics.events_duplicate_total.with_label_values(&[source]).inc_by(repeats as u64);
         }
         Ok(())
+    }
+
+    /// Leaves out the events of people who are not to be known here any more. The sender is answered as always: it cannot
+    /// do anything about it.
+    fn without_suppressed(&self, source: &str, events: Vec<Event>) -> Vec<Event> {
+        let suppressed = self.store.suppressed();
+        if suppressed.is_nobody() {
+            return events;
+        }
+        let count = events.len();
+        let is_wanted = |event: &Event| match event.view() {
+            Ok(view) => !suppressed.is_in(&view, event.envelope.kind),
+            Err(_) => true,
+        };
+        let wanted: Vec<Event> = events.into_iter().filter(is_wanted).collect();
+        let left_out = (count - wanted.len()) as u64;
+        if left_out > 0 {
+            self.metrics.events_rejected_total.with_label_values(&[source, USER_SUPPRESSED]).inc_by(left_out);
+        }
+        wanted
     }
 
     pub(super) fn body_timeout(&self) -> Duration {

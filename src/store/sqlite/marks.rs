@@ -1,4 +1,5 @@
-//! The single values that outlive the process: the greatest position, the routed position, the key of the hashes.
+//! The single values that outlive the process: the greatest position, the routed position, the key of the hashes, and who is
+//! suppressed.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -10,6 +11,9 @@ pub(super) const LAST: &str = "last";
 pub(super) const ROUTED: &str = "routed";
 /// The key of the hashes.
 pub(super) const KEY: &str = "key";
+
+/// Whose events are not wanted any more.
+pub(super) const SUPPRESSED: &str = "suppressed";
 
 /// Writes a value in the place of the old one.
 pub(super) fn write(file: &Connection, name: &str, value: &[u8]) -> rusqlite::Result<()> {

@@ -21,6 +21,7 @@ mod place;
 mod quarantine;
 mod reader;
 mod record;
+mod remove;
 mod settle;
 mod shared;
 mod start;
@@ -41,9 +42,12 @@ use self::reader::{Found, Readers};
 use self::shared::Shared;
 use self::start::Start;
 use self::writer::{Message, Writer};
-use super::{Accepted, Error, Filter, Kind, Open, Opening, Owed, Result, Routed, Settings, Stats, Store, Stored, ago};
+use super::removal::Removal;
+use super::{
+    Accepted, Error, Filter, Kind, Open, Opening, Owed, Removed, Result, Routed, Settings, Stats, Store, Stored, ago,
+};
 use crate::delivery::{Id, Position, Progress};
-use crate::event::Event;
+use crate::event::{Event, Person};
 use crate::instant::Timestamp;
 
 /// The kind, as data.
@@ -61,6 +65,7 @@ pub struct Sqlite {
     shared: Arc<Shared>,
     writer: Sender<Message>,
     readers: Arc<Readers>,
+    removal: Arc<Removal>,
 }
 
 impl Sqlite {
@@ -71,7 +76,7 @@ impl Sqlite {
         let lock = Lock::hold(opening.directory, opening.now)?;
         let path = file::path(opening.directory);
         let file = file::open_writer(&path)?;
-        let Start { marks, backlog, window, key } =
+        let Start { marks, backlog, window, key, suppressed } =
             Start::read(&file, opening.settings, opening.now).map_err(file::explain)?;
         let shared = Arc::new(Shared::new(marks, backlog));
         let writer = Writer {
@@ -84,7 +89,8 @@ impl Sqlite {
             lock,
         };
         let writer = writer.start().map_err(|error| Error::Unavailable(format!("no thread to write: {error}")))?;
-        Ok(Sqlite { settings: opening.settings.clone(), key, shared, writer, readers: Readers::new(path) })
+        let removal = Arc::new(Removal::new(suppressed));
+        Ok(Sqlite { settings: opening.settings.clone(), key, shared, writer, readers: Readers::new(path), removal })
     }
 
     /// From now on refuses to let the file grow beyond so many bytes, as a full disk would: for trials.
@@ -175,7 +181,8 @@ impl Store for Sqlite {
     }
 
     fn route(&self, routed: Vec<Routed>) -> BoxFuture<'_, Result<()>> {
-        self.write(settle::Route { routed: routed.iter().map(route_rows).collect() })
+        let routed = routed.iter().map(route_rows).collect();
+        self.write(settle::Route { routed, removal: self.removal.clone() })
     }
 
     fn settle(&self, settlements: Vec<(Id, Progress)>) -> BoxFuture<'_, Result<()>> {
@@ -197,6 +204,33 @@ impl Store for Sqlite {
 
     fn trim(&self, now: Timestamp) -> BoxFuture<'_, Result<u64>> {
         self.trim_all(now).boxed()
+    }
+
+    fn remove(&self, positions: Vec<Position>) -> BoxFuture<'_, Result<Removed>> {
+        async move {
+            self.removal.add(&positions);
+            let numbers = positions.iter().filter_map(|position| i64::try_from(position.0).ok()).collect();
+            let removed = self.write(remove::Remove { positions: numbers }).await;
+            removed.inspect_err(|_| self.removal.take_back(&positions))
+        }
+        .boxed()
+    }
+
+    fn is_removed(&self, position: Position) -> bool {
+        self.removal.holds(position)
+    }
+
+    fn suppress(&self, person: Person, on: bool) -> BoxFuture<'_, Result<()>> {
+        async move {
+            let all = self.write(remove::Suppress { person, on, removal: self.removal.clone() }).await?;
+            self.removal.suppress(all);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn suppressed(&self) -> Arc<Person> {
+        self.removal.suppressed()
     }
 
     fn stats(&self) -> Stats {

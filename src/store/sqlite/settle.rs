@@ -6,11 +6,14 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::group::{Group, Work};
 use super::record::{DeliveryRow, Kept, OpenRow, ProgressRow, bytes};
-use crate::delivery::Status;
+use crate::delivery::{Position, Status};
+use crate::store::removal::Removal;
 
 /// Events, ascending, and their deliveries.
 pub(super) struct Route {
     pub(super) routed: Vec<(i64, Vec<DeliveryRow>)>,
+    /// Nothing becomes of what was taken out meanwhile.
+    pub(super) removal: Arc<Removal>,
 }
 
 impl Work for Route {
@@ -25,7 +28,8 @@ impl Work for Route {
             if *position <= group.marks.routed {
                 continue;
             }
-            for delivery in deliveries {
+            let is_removed = self.removal.holds(Position(*position as u64));
+            for delivery in deliveries.iter().filter(|_| !is_removed) {
                 insert(group, delivery)?;
             }
             group.routed(*position);

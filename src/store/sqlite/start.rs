@@ -8,6 +8,7 @@ use super::record::{bytes, checksum, integer, seal};
 use super::shared::Marks;
 use super::{marks, quarantine};
 use crate::delivery::Position;
+use crate::event::Person;
 use crate::instant::Timestamp;
 use crate::store::backlog::{Backlog, Change};
 use crate::store::{Settings, ago};
@@ -18,6 +19,7 @@ pub(super) struct Start {
     pub(super) backlog: Backlog,
     pub(super) window: Window,
     pub(super) key: Key,
+    pub(super) suppressed: Person,
 }
 
 impl Start {
@@ -26,7 +28,9 @@ impl Start {
         let window = window(file, settings, now)?;
         let marks = where_it_stands(file)?;
         let backlog = backlog(file, marks.routed)?;
-        Ok(Start { marks, backlog, window, key })
+        let suppressed = sound_mark(file, marks::SUPPRESSED)?;
+        let suppressed = suppressed.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
+        Ok(Start { marks, backlog, window, key, suppressed })
     }
 }
 

@@ -102,7 +102,7 @@ pub fn build(mappings: &Mappings, clock: &Clock) -> Box<dyn Destination> {
 
 fn context(clock: &Clock) -> Context {
     let clock = clock.clone();
-    Context { name: "case".into(), metrics: Metrics::new(), clock: Arc::new(move || clock.now()) }
+    Context { name: "case".into(), metrics: Metrics::new(), clock: Arc::new(move || clock.now()), memory: None }
 }
 
 /// Matches and maps an event, and attempts the delivery that comes of it.

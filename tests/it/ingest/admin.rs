@@ -171,6 +171,8 @@ fn without_a_token_only_this_machine_may_be_meant() {
         clock: std::sync::Arc::new(|| instant::parse(NOW).unwrap()),
         health: Default::default(),
         refresh: std::sync::Arc::new(|| ()),
+        hands: std::sync::Arc::new(Vec::new),
+        erase: std::sync::Arc::new(|_| Box::pin(async { Ok(Default::default()) })),
         reload: std::sync::Arc::new(|| unreachable!("nobody asks")),
     };
     let open = Settings { listen: "0.0.0.0:8081".parse().unwrap(), token: None };

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures_util::future::BoxFuture;
 use interline::delivery::{Id, Position};
-use interline::event::Event;
+use interline::event::{Event, Person};
 use interline::http::ingest::SourceSettings;
 use interline::http::{Doors, Health, Running, Settings, admin, ingest};
 use interline::instant::{self, Timestamp};
@@ -39,6 +39,7 @@ pub struct Inner {
     pub backlog: BTreeMap<Arc<str>, u64>,
     pub owed: Vec<Owed>,
     pub report: admin::Report,
+    pub suppressed: Arc<Person>,
     seen: HashSet<(Arc<str>, String)>,
 }
 
@@ -113,6 +114,24 @@ impl Store for Recorder {
         Box::pin(async { Ok(0) })
     }
 
+    fn remove(&self, _: Vec<Position>) -> BoxFuture<'_, store::Result<store::Removed>> {
+        Box::pin(async { Ok(store::Removed::default()) })
+    }
+
+    fn is_removed(&self, _: Position) -> bool {
+        false
+    }
+
+    fn suppress(&self, person: Person, on: bool) -> BoxFuture<'_, store::Result<()>> {
+        let mut inner = self.inner();
+        inner.suppressed = if on { Arc::new(person) } else { Arc::default() };
+        Box::pin(async { Ok(()) })
+    }
+
+    fn suppressed(&self) -> Arc<Person> {
+        self.inner().suppressed.clone()
+    }
+
     fn stats(&self) -> Stats {
         Stats { backlog: self.inner().backlog.clone(), ..Stats::default() }
     }
@@ -171,6 +190,8 @@ impl Service {
             clock,
             health,
             refresh: Arc::new(|| ()),
+            hands: Arc::new(Vec::new),
+            erase: Arc::new(|_| Box::pin(async { Ok(Value::Null) })),
             reload: Arc::new(move || Box::pin(std::future::ready(reloads.inner().report.clone()))),
         };
         let admin = admin::Admin::new(&settings.admin, admin_parts).unwrap();

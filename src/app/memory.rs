@@ -1,0 +1,81 @@
+//! What a destination remembers between starts: one small file for each thing, readable by its owner alone.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::destination::Memory;
+
+/// The memory of one destination, in a folder of the data directory.
+#[derive(Debug, Clone)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// The memory of the destination `name`. Nothing is made before something is remembered.
+    pub fn of(data_dir: &Path, name: &str) -> Folder {
+        Folder(data_dir.join("destinations").join(name))
+    }
+
+    /// The file that holds what is remembered under `key`.
+    pub fn file(&self, key: &str) -> PathBuf {
+        self.0.join(key)
+    }
+}
+
+impl Memory for Folder {
+    fn recall(&self, key: &str) -> io::Result<Option<String>> {
+        match fs::read_to_string(self.file(key)) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn remember(&self, key: &str, text: &str) -> io::Result<()> {
+        write_private(&self.file(key), text)
+    }
+}
+
+/// Writes a file that only its owner may read: whole or not at all, also when the machine stops meanwhile.
+pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.exists() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let draft = folder.join(name);
+    // One that was left behind may be readable by others.
+    match fs::remove_file(&draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&draft, path)?;
+    fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_is_the_owners_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let memory = Folder::of(directory.path(), "crm");
+        assert_eq!(memory.recall("workspace").unwrap(), None);
+        for text in ["one", "two"] {
+            memory.remember("workspace", text).unwrap();
+            assert_eq!(memory.recall("workspace").unwrap().as_deref(), Some(text));
+        }
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let file = memory.file("workspace");
+        assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
+        assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "no draft is left");
+    }
+}

@@ -1,0 +1,152 @@
+//! `interline deliveries`: the newest deliveries of a running router, and the whole story of one.
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::remote::{Remote, segment};
+use super::table::{self, Table};
+use super::{Format, Verdict, print, runtime};
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  interline deliveries list --status dead_letter\n  interline deliveries show 1042.0\n\n\
+    Asks the admin API of a running router: --url or INTERLINE_ADMIN_URL, by default http://127.0.0.1:8081."
+)]
+pub(super) struct Deliveries {
+    #[command(flatten)]
+    remote: Remote,
+    /// How it is printed.
+    #[arg(long, value_enum, default_value_t, global = true)]
+    format: Format,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// The newest ones, newest first.
+    #[command(after_help = "Example:\n  interline deliveries list --destination intercom --status waiting")]
+    List {
+        /// pending, waiting, delivered, skipped or dead_letter.
+        #[arg(long)]
+        status: Option<String>,
+        /// Only of this destination.
+        #[arg(long)]
+        destination: Option<String>,
+        /// Only older ones than this: the next page.
+        #[arg(long, value_name = "ID")]
+        before: Option<String>,
+        /// How many, at most 500.
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// The whole story of one: event, payload, every attempt with its requests and replies.
+    #[command(after_help = "Example:\n  interline deliveries show 1042.0")]
+    Show {
+        /// Its id, as the list shows it.
+        id: String,
+    },
+}
+
+impl Deliveries {
+    pub(super) fn run(self) -> anyhow::Result<Verdict> {
+        runtime()?.block_on(async {
+            let api = self.remote.api_or_usual()?;
+            let path = match &self.what {
+                What::Show { id } => format!("/api/deliveries/{}", segment(id)),
+                What::List { status, destination, before, limit } => {
+                    let limit = limit.to_string();
+                    let pairs = [("status", status), ("destination", destination), ("before", before)];
+                    let pairs = pairs.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+                    let query: String = url::form_urlencoded::Serializer::new(String::new())
+                        .extend_pairs(pairs.chain([("limit", limit.as_str())]))
+                        .finish();
+                    format!("/api/deliveries?{query}")
+                }
+            };
+            let answer = api.get(&path).await?;
+            match (self.format, &self.what) {
+                (Format::Json, _) => print(answer),
+                (Format::Human, What::List { .. }) => list(&answer),
+                (Format::Human, What::Show { .. }) => show(&answer).into_iter().for_each(print),
+            }
+            Ok(Verdict::Fine)
+        })
+    }
+}
+
+fn list(answer: &Value) {
+    const HEADS: [&str; 7] = ["id", "status", "destination", "mapping", "attempts", "accepted_at", "why"];
+    let rows = answer["deliveries"].as_array().into_iter().flatten().map(|row| {
+        let why = ["reason", "code"].iter().find_map(|name| row["status"][*name].as_str());
+        let cells = [
+            &row["id"],
+            &row["status"]["is"],
+            &row["destination"],
+            &row["mapping"],
+            &row["attempts"],
+            &row["accepted_at"],
+        ];
+        cells.into_iter().map(plain).chain([why.unwrap_or_default().to_owned()]).collect()
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
+    let count = rows.len();
+    let heads = HEADS.map(str::to_owned).to_vec();
+    Table::new(heads, rows).lines(table::width()).into_iter().for_each(print);
+    match answer["next"].as_str() {
+        Some(next) => eprintln!("{count} shown; --before {next} goes on"),
+        None => eprintln!("{}", super::report::counted(count, "row")),
+    }
+}
+
+fn show(answer: &Value) -> Vec<String> {
+    let delivery = &answer["delivery"];
+    let mut lines = vec![
+        format!("delivery   {}", plain(&delivery["id"])),
+        format!("from       {} to {}", plain(&delivery["source"]), plain(&delivery["destination"])),
+        format!("mapping    {} ({})", plain(&delivery["mapping"]), plain(&delivery["action"])),
+        format!("accepted   {}", plain(&delivery["accepted_at"])),
+        format!("status     {}", status(&delivery["status"])),
+        format!("event      {}", answer["event"]),
+    ];
+    match answer["unfit"].is_null() {
+        true => lines.push(format!("payload    {}", answer["payload"])),
+        false => lines.push(format!("unfit      {}", answer["unfit"])),
+    }
+    for warning in answer["warnings"].as_array().into_iter().flatten() {
+        lines.push(format!("warning    {} ({})", plain(&warning["message"]), plain(&warning["code"])));
+    }
+    for attempt in answer["story"].as_array().into_iter().flatten() {
+        lines.push(format!(
+            "attempt {}  {} {} in {} ms",
+            plain(&attempt["number"]),
+            plain(&attempt["at"]),
+            plain(&attempt["outcome"]),
+            plain(&attempt["took_ms"])
+        ));
+        if let Some(message) = attempt["failure"]["message"].as_str() {
+            lines.push(format!("  failed   {message} ({})", plain(&attempt["failure"]["code"])));
+        }
+        for exchange in attempt["exchanges"].as_array().into_iter().flatten() {
+            let body = exchange["body"].as_str().map(|body| format!(" {body}")).unwrap_or_default();
+            lines.push(format!("  request  {} {}{body}", plain(&exchange["method"]), plain(&exchange["path"])));
+            let reply = exchange["reply"].as_str().unwrap_or_default();
+            lines.push(format!("  reply    {} {reply}", plain(&exchange["status"])));
+        }
+    }
+    lines
+}
+
+/// `waiting, too_early, until …`: the word and what goes with it.
+fn status(status: &Value) -> String {
+    let more = ["reason", "code", "message", "until", "at"].iter().filter_map(|name| status[*name].as_str());
+    std::iter::once(plain(&status["is"])).chain(more.map(str::to_owned)).collect::<Vec<_>>().join(", ")
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "-".to_owned(),
+        other => other.to_string(),
+    }
+}

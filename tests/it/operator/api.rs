@@ -1,0 +1,210 @@
+//! The same through a running router: its admin API performs actions and deletes people.
+
+use std::path::Path;
+use std::time::Duration;
+
+use interline::sandbox::{Effect, Fault, Running};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{Served, eventually, http, quick_sandbox};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+struct House {
+    directory: TempDir,
+    intercom: Running,
+    service: Served,
+}
+
+impl House {
+    async fn new() -> House {
+        House::after(|_| {}).await
+    }
+
+    /// One with something in its data directory from before.
+    async fn after(before: impl FnOnce(&Path)) -> House {
+        let (intercom, directory) = (quick_sandbox().await, tempfile::tempdir().unwrap());
+        let impatient = "delivery: { pace: { probe_interval_secs: 0.05 } }\n";
+        let addresses = Served::configure(directory.path(), intercom.url(), impatient);
+        before(&directory.path().join("data"));
+        let service = Served::start(directory.path(), addresses).await;
+        House { directory, intercom, service }
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.service.admin)
+    }
+
+    async fn post(&self, path: &str, body: Value) -> (u16, Value) {
+        let reply = http().post(format!("{}{path}", self.url())).json(&body).send().await.unwrap();
+        (reply.status().as_u16(), reply.json().await.unwrap())
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        http().get(format!("{}{path}", self.url())).send().await.unwrap().json().await.unwrap()
+    }
+
+    async fn identify(&self, user: &str, email: &str) {
+        let call = json!({"type": "identify", "userId": user, "traits": {"email": email}});
+        let url = format!("http://{}/v1/batch", self.service.ingest);
+        let reply =
+            http().post(url).basic_auth("key", Some("")).json(&json!({ "batch": [call] })).send().await.unwrap();
+        assert_eq!(reply.status(), 200);
+    }
+
+    /// Runs a command against the router, beside the test's own tasks.
+    async fn types(&self, words: &[&str]) -> (i32, String, String) {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_interline"));
+        command.args(words).current_dir(self.directory.path()).env_clear().env("INTERLINE_ADMIN_URL", self.url());
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    }
+
+    fn emails(&self) -> Vec<String> {
+        let state = self.intercom.state();
+        let contacts = state["contacts"].as_array().unwrap().iter();
+        contacts.map(|contact| contact["email"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    async fn pending(&self) -> usize {
+        let page = self.get("/api/deliveries?status=pending").await;
+        let waiting = self.get("/api/deliveries?status=waiting").await;
+        [page, waiting].iter().map(|page| page["deliveries"].as_array().map_or(0, Vec::len)).sum()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn actions_are_performed_by_the_running_connection() {
+    let house = House::new().await;
+    let action = |name: &str| format!("/api/destinations/intercom/actions/{name}");
+    let (status, made) = house.post(&action("create_contact"), json!({"email": "ann@example.com"})).await;
+    assert_eq!(
+        (status, &made["outcome"], &made["document"]["email"]),
+        (200, &json!("delivered"), &json!("ann@example.com"))
+    );
+    assert_eq!(made["requests"][0]["method"], "GET", "whose workspace it is, is looked at first: {made}");
+    let (status, page) = house.post(&action("list_contacts"), json!({})).await;
+    assert_eq!((status, page["page"]["items"].as_array().map(Vec::len)), (200, Some(1)));
+    let (status, none) = house.post(&action("get_contact"), json!({"email": "nobody@example.com"})).await;
+    assert_eq!(
+        (status, &none["outcome"], &none["failure"]["code"]),
+        (422, &json!("failed"), &json!("contact_not_found"))
+    );
+    let (status, wrong) = house.post(&action("get_contact"), json!({"emial": "x"})).await;
+    assert_eq!((status, &wrong["failure"]["code"]), (422, &json!("field_unknown")));
+    for (path, code) in [
+        (action("get_contract"), "action_not_found"),
+        ("/api/destinations/intercon/actions/get_contact".to_owned(), "destination_not_found"),
+    ] {
+        let (status, problem) = house.post(&path, json!({})).await;
+        assert_eq!((status, &problem["code"]), (404, &json!(code)), "{path}");
+        assert!(problem["message"].as_str().unwrap().contains("did you mean"), "{problem}");
+    }
+    assert_eq!(house.post(&action("list_tags"), json!([])).await.1["code"], "not_object");
+    let foreign =
+        http().post(format!("{}{}", house.url(), action("list_tags"))).header("Origin", "http://evil.example");
+    assert_eq!(foreign.send().await.unwrap().status(), 403);
+    let listed = house.get("/api/destinations").await;
+    assert_eq!(
+        (&listed["destinations"][0]["name"], &listed["destinations"][0]["kind"]),
+        (&json!("intercom"), &json!("intercom"))
+    );
+
+    let list = ["intercom", "list_contacts", "--destination", "intercom", "--all", "--format", "jsonl"];
+    let (code, out, err) = house.types(&list).await;
+    assert_eq!((code, out.lines().count()), (0, 1), "{err}");
+    let (code, _, err) =
+        house.types(&["intercom", "get_contact", "--destination", "intercom", "--email", "x@y.z"]).await;
+    assert!(code == 1 && err.contains("contact_not_found"), "{err}");
+    let (code, _, err) = house.types(&["intercom", "list_tags", "--destination", "intercon"]).await;
+    assert!(code == 2 && err.contains("did you mean `intercom`"), "{err}");
+    house.intercom.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleting_a_person_takes_out_what_waits_and_what_comes_later() {
+    let house = House::new().await;
+    house.identify("u-1", "ann@example.com").await;
+    eventually("the contact", LIMIT, async || house.emails().len() == 1).await;
+    // From here on nothing of anybody gets through.
+    let down = Fault { count: 0, ..Fault::new("PUT /contacts/{id}", Effect::status(503)) };
+    house.intercom.control().fault(down);
+    house.intercom.control().fault(Fault { count: 0, ..Fault::new("POST /contacts", Effect::status(503)) });
+    house.identify("u-1", "ann@new.example").await;
+    house.identify("u-2", "bob@example.com").await;
+    eventually("two that wait", LIMIT, async || house.pending().await == 2).await;
+
+    let (code, out, err) =
+        house.types(&["delete-user", "--user-id", "u-1", "--suppress", "--yes", "--format", "json"]).await;
+    assert_eq!(code, 0, "{out}{err}");
+    let receipt: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&receipt["queue"]["events"], &receipt["queue"]["open"]), (&json!(2), &json!(1)), "{receipt}");
+    let contact = &receipt["destinations"][0][1]["contacts"][0];
+    assert_eq!((&contact["email"], &contact["verified"]), (&json!("ann@example.com"), &json!(true)));
+    assert!(house.emails().is_empty());
+    assert_eq!(house.get("/api/suppressed").await["user_ids"], json!(["u-1"]));
+
+    house.identify("u-1", "ann@example.com").await;
+    house.intercom.control().clear_faults();
+    eventually("the other one", LIMIT, async || house.pending().await == 0).await;
+    assert_eq!(house.emails(), ["bob@example.com"], "nobody came back");
+    let metrics = http().get(format!("{}/metrics", house.url())).send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("code=\"user_suppressed\""), "{metrics}");
+
+    let (code, out, err) = house.types(&["deliveries", "list"]).await;
+    assert!(code == 0 && out.contains("delivered") && out.lines().count() == 2, "{out}{err}");
+    let id = out.lines().nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    let (code, out, _) = house.types(&["deliveries", "show", &id]).await;
+    assert!(code == 0 && out.contains("request  ") && out.contains("bob@example.com"), "{out}");
+    house.intercom.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_regulation_in_segments_form_deletes_and_suppresses() {
+    let house = House::new().await;
+    house.identify("u-1", "ann@example.com").await;
+    eventually("the contact", LIMIT, async || house.emails().len() == 1).await;
+    let regulation = |kind: &str| json!({"regulationType": kind, "subjectType": "USER_ID", "subjectIds": ["u-1"]});
+    let (status, answer) = house.post("/api/regulations", regulation("SUPPRESS_WITH_DELETE")).await;
+    assert_eq!((status, &answer["receipts"][0]["done"]), (200, &json!(true)), "{answer}");
+    assert!(house.emails().is_empty());
+    let suppressed = async || house.get("/api/suppressed").await;
+    assert_eq!(suppressed().await, json!({"user_ids": ["u-1"], "emails": ["ann@example.com"]}));
+    assert_eq!(house.post("/api/regulations", regulation("UNSUPPRESS")).await.0, 200);
+    assert_eq!(suppressed().await["user_ids"], json!([]));
+    for wrong in [json!({}), regulation("ERASE"), json!({"regulationType": "DELETE_ONLY", "subjectIds": []})] {
+        assert_eq!(house.post("/api/regulations", wrong).await.0, 400);
+    }
+    let (status, problem) =
+        house.post("/api/delete-user", json!({"destination": "nowhere", "user_ids": ["u-1"]})).await;
+    assert_eq!((status, &problem["code"]), (400, &json!("parameter_invalid")));
+    house.intercom.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_goes_to_another_workspace_until_a_person_accepts_it() {
+    let house = House::after(|data| {
+        let folder = data.join("destinations/intercom");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("workspace"), r#"{"id":"before"}"#).unwrap();
+    })
+    .await;
+    house.identify("u-1", "ann@example.com").await;
+    let paused = async || {
+        let metrics = http().get(format!("{}/metrics", house.url())).send().await.unwrap().text().await.unwrap();
+        metrics.contains("destination_paused{destination=\"intercom\",reason=\"unauthorized\"} 1")
+    };
+    eventually("the pause", LIMIT, paused).await;
+    let listed = house.get("/api/deliveries").await;
+    let id = listed["deliveries"][0]["id"].as_str().unwrap().to_owned();
+    let story = house.get(&format!("/api/deliveries/{id}")).await["story"].to_string();
+    assert!(story.contains("workspace_changed") && story.contains("--accept-workspace"), "{story}");
+    assert!(house.emails().is_empty());
+    let (code, out, err) =
+        house.types(&["connect", "intercom", "--config", "interline.yaml", "--accept-workspace"]).await;
+    assert_eq!(code, 0, "{out}{err}");
+    eventually("the contact", LIMIT, async || house.emails() == ["ann@example.com"]).await;
+    house.intercom.stop().await;
+}
