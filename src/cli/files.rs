@@ -50,8 +50,7 @@ pub(super) fn mappings_dir(config: Option<&Path>) -> anyhow::Result<PathBuf> {
 pub(super) fn destination_files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
-        // What is not there is taken for what its name says it is, so that the error names that.
-        match path.is_dir() || (!path.exists() && !is_yaml(path)) {
+        match is_folder(path) {
             true => files.extend(in_folder(path)?),
             false => files.push(path.clone()),
         }
@@ -59,7 +58,14 @@ pub(super) fn destination_files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf
     Ok(files)
 }
 
-fn is_yaml(path: &Path) -> bool {
+/// Whether a path given by name is a folder. What is not there is taken for what its name says it is, so that the error
+/// names that.
+pub(super) fn is_folder(path: &Path) -> bool {
+    path.is_dir() || (!path.exists() && !is_yaml(path))
+}
+
+/// Whether a file ends as destination files do.
+pub(super) fn is_yaml(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 

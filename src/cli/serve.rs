@@ -8,7 +8,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::reading::Reading;
-use super::watch::watch;
+use super::watch::reload_on_change;
 use super::{Format, Stop, Verdict, files, report, runtime};
 use crate::app::{self, App, Found};
 use crate::settings::Settings;
@@ -76,7 +76,7 @@ async fn serve(settings: Settings, found: Vec<Found>, reading: Arc<Reading>) -> 
     let app =
         App::start(settings, found, Arc::new(move || again.read()), app::clock()).await.context("cannot start")?;
     tracing::info!(ingest = %app.ingest, admin = %app.admin, version = env!("CARGO_PKG_VERSION"), "Ready");
-    let watching = tokio::spawn(watch(reading, app.reloader.clone()));
+    let watching = tokio::spawn(reload_on_change(reading, app.reloader.clone()));
     loop {
         tokio::select! {
             () = stop.asked() => break,

@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::terminal::Look;
+use super::watch::Interest;
 use super::{Format, Verdict, cases, files, print, report, runtime};
 use crate::destination::Difference;
 use crate::mapping::compile::Compiled;
@@ -15,7 +16,6 @@ use crate::yaml::Problems;
 
 mod junit;
 mod page;
-mod watch;
 
 #[derive(Debug, Args)]
 #[command(
@@ -80,28 +80,38 @@ impl Test {
             true => vec![files::mappings_dir(self.config.as_deref())?],
             false => self.paths.clone(),
         };
-        if !self.watch {
-            return self.once(&paths);
-        }
-        let watcher = watch::Watcher::new(&paths)?;
+        runtime()?.block_on(async {
+            match self.watch {
+                true => self.whenever_changed(&paths).await,
+                false => self.once(&paths).await,
+            }
+        })
+    }
+
+    /// Runs the tests now and whenever a file has changed. Never ends by itself, except when nothing can be watched.
+    async fn whenever_changed(&self, paths: &[PathBuf]) -> anyhow::Result<Verdict> {
+        let (folders, named): (Vec<_>, Vec<_>) = paths.iter().cloned().partition(|path| files::is_folder(path));
         loop {
+            // Files in folders may be links: where these lead matters too.
+            let found = files::destination_files(paths).unwrap_or_default();
+            let interest = Interest::new(&folders, named.iter().cloned().chain(found));
+            let mut watching = interest.watch().context("cannot watch the files")?;
             // A file that is being replaced may be gone for a moment; that is no reason to stop watching.
-            if let Err(error) = self.once(&paths) {
+            if let Err(error) = self.once(paths).await {
                 eprintln!("error: {error:#}");
             }
             eprintln!("Waiting for changes; Ctrl-C ends.");
-            watcher.wait()?;
+            watching.changed().await;
         }
     }
 
-    fn once(&self, paths: &[PathBuf]) -> anyhow::Result<Verdict> {
+    async fn once(&self, paths: &[PathBuf]) -> anyhow::Result<Verdict> {
         let started = Instant::now();
         let (mut run, mut refused) = (Run { files: Vec::new(), passed: 0, failed: 0, seconds: 0.0 }, Vec::new());
-        let runtime = runtime()?;
         for path in files::destination_files(paths)? {
             let file = path.display().to_string();
             let (tests, errors) = match files::compile(&path, None, files::Unset::Ignored)? {
-                Ok(compiled) => (runtime.block_on(self.tests(&compiled))?, 0),
+                Ok(compiled) => (self.tests(&compiled).await?, 0),
                 Err(problems) => {
                     let errors = report::count(std::slice::from_ref(&problems)).0;
                     refused.push(problems);

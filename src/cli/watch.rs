@@ -1,9 +1,9 @@
-//! Watching the destination files and the secrets they name, and reloading a moment after they changed.
+//! Watching destination files and the secrets they name, and telling a moment after they changed.
 //!
 //! # Why
 //! Folders are watched, not files: editors save by renaming a new file over the old one, and Kubernetes swaps a symbolic
 //! link (`..data`) beside the files; a watch on the file itself would follow the old one. Which event it was does not
-//! matter, because a reload reads everything and finds out by itself what is different.
+//! matter, because whoever is told reads everything and finds out by itself what is different.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -16,6 +16,7 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::files;
 use super::reading::Reading;
 use crate::app::Reloader;
 
@@ -27,7 +28,7 @@ const PATIENCE_MAX: Duration = Duration::from_millis(600);
 const POLL: Duration = Duration::from_secs(2);
 
 /// Reloads whenever something of interest has changed. Ends with the task it runs in.
-pub(super) async fn watch(reading: Arc<Reading>, reloader: Reloader) {
+pub(super) async fn reload_on_change(reading: Arc<Reading>, reloader: Reloader) {
     let mut is_told = false;
     loop {
         let interest = Interest::of(&reading);
@@ -38,7 +39,7 @@ pub(super) async fn watch(reading: Arc<Reading>, reloader: Reloader) {
             continue;
         }
         match watching {
-            Ok((_watcher, changes)) => calm(changes).await,
+            Ok(mut watching) => watching.changed().await,
             Err(error) => {
                 if !std::mem::replace(&mut is_told, true) {
                     tracing::warn!(%error, "The destination files cannot be watched; they are read every {POLL:?} instead");
@@ -49,17 +50,25 @@ pub(super) async fn watch(reading: Arc<Reading>, reloader: Reloader) {
     }
 }
 
-/// Waits for a change, and then until it is quiet.
-async fn calm(mut changes: mpsc::Receiver<()>) {
-    if changes.recv().await.is_none() {
-        return;
-    }
-    let first = Instant::now();
-    let mut last = first;
-    loop {
-        tokio::select! {
-            () = sleep_until(due(first, last)) => return,
-            Some(()) = changes.recv() => last = Instant::now(),
+/// A watch that stands. It ends when this is dropped.
+pub(super) struct Watching {
+    _watcher: RecommendedWatcher,
+    changes: mpsc::Receiver<()>,
+}
+
+impl Watching {
+    /// Waits for a change, one since the watch began included, and then until it is quiet.
+    pub(super) async fn changed(&mut self) {
+        if self.changes.recv().await.is_none() {
+            return;
+        }
+        let first = Instant::now();
+        let mut last = first;
+        loop {
+            tokio::select! {
+                () = sleep_until(due(first, last)) => return,
+                Some(()) = self.changes.recv() => last = Instant::now(),
+            }
         }
     }
 }
@@ -71,33 +80,40 @@ fn due(first: Instant, last: Instant) -> Instant {
 
 /// What is looked out for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Interest {
-    /// Where destination files lie.
-    folder: PathBuf,
-    /// The folder itself and every file that a reading looked at, under the name it was given and where links lead.
+pub(super) struct Interest {
+    /// Where destination files lie, whatever they are called.
+    homes: BTreeSet<PathBuf>,
+    /// These, and every file of interest by itself, under the name it was given and where links lead.
     targets: BTreeSet<PathBuf>,
-    /// The folders in which these can change.
+    /// The folders in which all of them can change.
     folders: BTreeSet<PathBuf>,
 }
 
 impl Interest {
+    /// The folder of a reading, and every file it looked at.
     fn of(reading: &Reading) -> Interest {
-        let folder = absolute(reading.folder());
-        let mut targets = BTreeSet::from([folder.clone()]);
-        targets.extend(reading.looked_at().iter().map(|path| absolute(path)));
+        Interest::new(&[reading.folder().to_owned()], reading.looked_at())
+    }
+
+    /// All destination files in folders, and files.
+    pub(super) fn new(homes: &[PathBuf], files: impl IntoIterator<Item = PathBuf>) -> Interest {
+        let homes: BTreeSet<PathBuf> = homes.iter().map(|path| absolute(path)).collect();
+        let mut targets = homes.clone();
+        targets.extend(files.into_iter().map(|path| absolute(&path)));
         let real: Vec<PathBuf> = targets.iter().filter_map(|path| path.canonicalize().ok()).collect();
         targets.extend(real);
-        let mut folders = BTreeSet::from([existing(&folder)]);
+        let mut folders: BTreeSet<PathBuf> = homes.iter().map(|path| existing(path)).collect();
         for target in &targets {
             // A link anywhere on the way may be turned; the last step may be anything.
             let turns = target.ancestors().skip(1).filter(|step| step.is_symlink());
             let steps = turns.chain([target.as_path()]).filter_map(Path::parent);
             folders.extend(steps.map(existing));
         }
-        Interest { folder, targets, folders }
+        Interest { homes, targets, folders }
     }
 
-    fn watch(&self) -> notify::Result<(RecommendedWatcher, mpsc::Receiver<()>)> {
+    /// Begins to watch.
+    pub(super) fn watch(&self) -> notify::Result<Watching> {
         let (tell, changes) = mpsc::channel(1);
         let interest = self.clone();
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
@@ -110,7 +126,7 @@ impl Interest {
         for folder in &self.folders {
             watcher.watch(folder, RecursiveMode::NonRecursive)?;
         }
-        Ok((watcher, changes))
+        Ok(Watching { _watcher: watcher, changes })
     }
 
     fn is_met_by(&self, event: &Event) -> bool {
@@ -127,17 +143,16 @@ impl Interest {
         let (Some(name), Some(parent)) = (path.file_name(), path.parent()) else { return true };
         let is_swap = name.as_encoded_bytes().starts_with(b"..");
         let is_way = || self.targets.iter().any(|target| target.starts_with(path));
+        let is_home = self.homes.contains(parent);
         match is_swap {
-            true => parent == self.folder || self.targets.iter().any(|target| target.parent() == Some(parent)),
-            false => (parent == self.folder && is_destination_file(name)) || is_way(),
+            true => is_home || self.targets.iter().any(|target| target.parent() == Some(parent)),
+            false => (is_home && is_destination_file(name)) || is_way(),
         }
     }
 }
 
 fn is_destination_file(name: &OsStr) -> bool {
-    let path = Path::new(name);
-    let ending = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-    ending && !name.as_encoded_bytes().starts_with(b".")
+    files::is_yaml(Path::new(name)) && !name.as_encoded_bytes().starts_with(b".")
 }
 
 fn absolute(path: &Path) -> PathBuf {
@@ -156,7 +171,7 @@ mod tests {
     fn interest() -> Interest {
         let paths = ["/etc/i/mappings", "/etc/i/mappings/a.yaml", "/run/secrets/token", "/srv/..x/a.yaml"];
         let targets = paths.map(PathBuf::from).into();
-        Interest { folder: "/etc/i/mappings".into(), targets, folders: BTreeSet::new() }
+        Interest { homes: BTreeSet::from(["/etc/i/mappings".into()]), targets, folders: BTreeSet::new() }
     }
 
     #[test]
@@ -181,6 +196,22 @@ mod tests {
             ("/var/..data", false),
         ] {
             assert_eq!(interest().wants(Path::new(path)), matters, "{path}");
+        }
+    }
+
+    #[test]
+    fn of_files_given_by_name_only_they_matter() {
+        let interest = Interest::new(&["/etc/i/more".into()], ["/etc/i/a.yaml".into(), "b.yaml".into()]);
+        let here = absolute(Path::new("b.yaml"));
+        for (path, matters) in [
+            (Path::new("/etc/i/a.yaml"), true),
+            (Path::new("/etc/i/..data"), true),
+            (Path::new("/etc/i/b.yaml"), false),
+            (Path::new("/etc/i/more/b.yaml"), true),
+            (&here, true),
+            (&here.with_file_name("a.yaml"), false),
+        ] {
+            assert_eq!(interest.wants(path), matters, "{}", path.display());
         }
     }
 

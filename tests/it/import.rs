@@ -69,7 +69,7 @@ fn what_was_imported_passes_the_check() {
         let told = fs::read_to_string(folder().join(document).join("said.txt")).unwrap();
         for problem in found["problems"].as_array().unwrap() {
             // The only warnings are those that the import told of.
-            assert_eq!(problem["code"], "trigger_doubtful", "{problem}");
+            assert_eq!(problem["code"], "segment_differs", "{problem}");
             assert!(told.contains("warning[trigger_differs]"), "{problem}");
         }
     }
