@@ -25,7 +25,7 @@ pub mod memory;
 mod reload;
 
 use in_force::InForce;
-pub use in_force::{Fingerprint, Found};
+pub use in_force::{Fingerprint, Found, refuse_namesake, refuse_namesakes};
 use memory::Folder;
 pub use reload::{Read, Reloader};
 

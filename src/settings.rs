@@ -10,7 +10,7 @@ use crate::http;
 use crate::router;
 use crate::store;
 use crate::telemetry;
-use crate::yaml::{self, Key, Lookup, Node, Place, Problems, Value};
+use crate::yaml::{self, Key, Lookup, Missing, Node, Place, Problems, Value};
 
 /// Environment variables that start with this set settings: `INTERLINE_INGEST__LISTEN` sets `ingest.listen`.
 pub const PREFIX: &str = "INTERLINE_";
@@ -80,7 +80,11 @@ pub fn read(
         node.value = Value::Map(Vec::new());
     }
     let lookup = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
-    yaml::interpolate(&mut node, Lookup { environment: &lookup, file: read_file }, &mut problems);
+    yaml::interpolate(
+        &mut node,
+        Lookup { environment: &lookup, file: read_file, missing: Missing::Refused },
+        &mut problems,
+    );
     for (name, value) in environment {
         override_one(&mut node, name, value, &mut problems);
     }

@@ -152,9 +152,7 @@ impl InForce {
                 Err(problems) => problems.text().to_owned(),
             };
             let mut problems = Problems::new(found.file.clone(), text);
-            let message = format!("{holder} names the destination `{name}` already");
-            let place = Place { line: 1, column: 1, ..Place::default() };
-            problems.error("duplicate_destination", &place, "", message).help("give one of the files another name");
+            refuse_namesake(&mut problems, holder);
             Found { compiled: Err(problems), ..found }
         };
         found.into_iter().map(refuse).collect()
@@ -183,6 +181,18 @@ impl InForce {
         self.files.insert(name.to_owned(), Kept { file, fingerprint, kind, settings, connection });
         Ok((effect, problems))
     }
+}
+
+/// Of two files that name one destination, the first that is read is used to start with; notes all others as refused.
+pub fn refuse_namesakes(found: Vec<Found>) -> Vec<Found> {
+    InForce::default().without_namesakes(found)
+}
+
+/// Notes that another file, `holder`, names the same destination.
+pub fn refuse_namesake(problems: &mut Problems, holder: &str) {
+    let message = format!("{holder} is the same destination: a file's name without its ending is the name");
+    let place = Place { line: 1, column: 1, ..Place::default() };
+    problems.error("duplicate_destination", &place, "", message).help("rename one of the two files");
 }
 
 fn name_of(file: &str) -> String {

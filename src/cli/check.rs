@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{Format, Verdict, cases, files, report};
+use crate::app;
 use crate::mapping::compile::SEGMENT_DIFFERS;
-use crate::yaml::{Place, Problem, Problems};
+use crate::yaml::{Missing, Place, Problem, Problems};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  interline check\n  interline check mappings/intercom.yaml --deny-warnings")]
@@ -90,7 +91,7 @@ fn check(path: &Path, sources: Option<&[String]>, twin: Option<&PathBuf>) -> any
     if path.file_stem().is_some_and(|stem| stem == "interline") {
         return Ok(files::settings(Some(path))?.err());
     }
-    let mut problems = match files::compile(path, sources, files::Unset::Refused)? {
+    let mut problems = match files::compile(path, sources, Missing::Refused)? {
         Ok(mut compiled) => {
             cases::check_events(&compiled.tests, &mut compiled.problems);
             compiled.problems
@@ -98,10 +99,7 @@ fn check(path: &Path, sources: Option<&[String]>, twin: Option<&PathBuf>) -> any
         Err(problems) => problems,
     };
     if let Some(twin) = twin {
-        let place = Place { line: 1, column: 1, ..Place::default() };
-        let message =
-            format!("{} is the same destination: a file's name without its ending is the name", twin.display());
-        problems.error("duplicate_destination", &place, "", message).help("rename one of the two files");
+        app::refuse_namesake(&mut problems, &twin.display().to_string());
         problems.sort();
     }
     Ok(Some(problems).filter(|problems| !problems.is_empty()))

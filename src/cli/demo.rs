@@ -24,7 +24,7 @@ use crate::sandbox::{self, Sandbox};
 use crate::settings::{self, Settings};
 use crate::store::{Owed, Store, Stored};
 use crate::telemetry;
-use crate::yaml::Lookup;
+use crate::yaml::{Lookup, Missing};
 
 /// The write key of the demo.
 const WRITE_KEY: &str = "demo";
@@ -129,7 +129,11 @@ fn settings(folder: &Folder, ingest: SocketAddr, admin: SocketAddr) -> anyhow::R
 /// The shipped mappings, which are the same whenever they are read.
 fn mappings(text: &str) -> Found {
     let environment = |name: &str| (name == "INTERCOM_ACCESS_TOKEN").then(|| "demo".to_owned());
-    let lookup = Lookup { environment: &environment, file: &|path| Err(format!("the demo reads no file {path}")) };
+    let lookup = Lookup {
+        environment: &environment,
+        file: &|path| Err(format!("the demo reads no file {path}")),
+        missing: Missing::Refused,
+    };
     let compiled = destination::compile(text, "intercom.yaml", None, lookup);
     Found { file: "intercom.yaml".to_owned(), fingerprint: [0; 32], compiled }
 }

@@ -12,6 +12,7 @@ use crate::app;
 use crate::destination::{self, Circumstances, Explanation};
 use crate::http::ingest;
 use crate::mapping::Mappings;
+use crate::yaml::Missing;
 
 mod page;
 
@@ -39,7 +40,7 @@ pub(super) struct Explain {
 
 impl Explain {
     pub(super) fn run(self) -> anyhow::Result<Verdict> {
-        let mappings = match files::compile(&self.destination_file, None, files::Unset::Ignored)? {
+        let mappings = match files::compile(&self.destination_file, None, Missing::Ignored)? {
             Ok(compiled) => compiled.mappings,
             Err(problems) => {
                 report::write(&[problems], self.format);

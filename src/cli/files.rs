@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use crate::destination;
 use crate::mapping::compile::Compiled;
 use crate::settings::{self, Settings};
-use crate::yaml::{self, Lookup, Problems};
+use crate::yaml::{self, Lookup, Missing, Problems};
 
 /// The environment, as settings and mappings read it.
 pub(super) fn environment() -> Vec<(String, String)> {
@@ -91,31 +91,17 @@ pub(super) fn in_folder(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// What an environment variable or file that is named in a destination file and is not there means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unset {
-    /// The file cannot be used.
-    Refused,
-    /// Nothing, because nothing is sent.
-    Ignored,
-}
-
 /// Compiles a destination file and has the destination check its settings. `sources`: the names it may mention, where
 /// they are known.
 pub(super) fn compile(
     path: &Path,
     sources: Option<&[String]>,
-    unset: Unset,
+    missing: Missing,
 ) -> anyhow::Result<Result<Compiled, Problems>> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let environment = environment();
-    let ignored = || (unset == Unset::Ignored).then(|| "unset".to_owned());
-    let variable = |name: &str| {
-        let found = environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
-        found.or_else(ignored)
-    };
-    let file = |path: &str| secret(path).or_else(|error| ignored().ok_or(error));
-    let lookup = Lookup { environment: &variable, file: &file };
+    let variable = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    let lookup = Lookup { environment: &variable, file: &secret, missing };
     let sources: Option<Vec<&str>> = sources.map(|names| names.iter().map(String::as_str).collect());
     Ok(destination::compile(&text, &path.display().to_string(), sources.as_deref(), lookup))
 }

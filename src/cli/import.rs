@@ -7,8 +7,10 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{Format, Verdict, print, report};
+use super::{Format, Verdict, cases, print, report};
 use crate::import::segment::{self, File, Imported, Note};
+use crate::json::Json;
+use crate::mapping::case::Test;
 
 #[derive(Debug, Args)]
 pub(super) struct Import {
@@ -51,7 +53,7 @@ impl Import {
 
 impl Segment {
     fn run(self) -> anyhow::Result<Verdict> {
-        let imported = segment::import(&read(&self.file)?).map_err(anyhow::Error::msg)?;
+        let imported = segment::import(&read(&self.file)?, &door).map_err(anyhow::Error::msg)?;
         if let Some(folder) = &self.output {
             write(folder, &imported.files, self.force)?;
         }
@@ -95,6 +97,12 @@ impl Segment {
         }
         Ok(())
     }
+}
+
+/// What the tracking API makes of a test's event.
+fn door(test: &Test) -> Option<Json<'static>> {
+    let event = cases::event(test).ok()?;
+    event.view().ok().map(Json::into_owned)
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::files;
 use crate::app::{Fingerprint, Found};
 use crate::destination;
-use crate::yaml::{Lookup, Place, Problems};
+use crate::yaml::{Lookup, Missing, Place, Problems};
 
 /// The folder of destination files, and what to read them with.
 pub(super) struct Reading {
@@ -92,7 +92,7 @@ impl Reading {
             value
         };
         let sources: Vec<&str> = self.sources.iter().map(String::as_str).collect();
-        let lookup = Lookup { environment: &variable, file: &secret };
+        let lookup = Lookup { environment: &variable, file: &secret, missing: Missing::Refused };
         let compiled = destination::compile(&text, &file, Some(&sources), lookup);
         let fingerprint = seal.take().done();
         Some(Found { file, fingerprint, compiled })

@@ -55,7 +55,7 @@ fn refuse(problems: &[Problems]) -> anyhow::Result<Verdict> {
 fn load(reading: &Reading) -> Result<Vec<Found>, Vec<Problems>> {
     let found = reading.read().map_err(|problems| vec![problems])?;
     let (mut fine, mut refused) = (Vec::new(), Vec::new());
-    for found in found {
+    for found in app::refuse_namesakes(found) {
         match found.compiled {
             Ok(compiled) => {
                 for warning in compiled.problems.iter() {

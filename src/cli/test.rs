@@ -12,7 +12,7 @@ use super::watch::Interest;
 use super::{Format, Verdict, cases, files, print, report, runtime};
 use crate::destination::Difference;
 use crate::mapping::compile::Compiled;
-use crate::yaml::Problems;
+use crate::yaml::{Missing, Problems};
 
 mod junit;
 mod page;
@@ -110,7 +110,7 @@ impl Test {
         let (mut run, mut refused) = (Run { files: Vec::new(), passed: 0, failed: 0, seconds: 0.0 }, Vec::new());
         for path in files::destination_files(paths)? {
             let file = path.display().to_string();
-            let (tests, errors) = match files::compile(&path, None, files::Unset::Ignored)? {
+            let (tests, errors) = match files::compile(&path, None, Missing::Ignored)? {
                 Ok(compiled) => (self.tests(&compiled).await?, 0),
                 Err(problems) => {
                     let errors = report::count(std::slice::from_ref(&problems)).0;

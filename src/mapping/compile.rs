@@ -8,7 +8,7 @@ use crate::mapping::expression::{Expression, Reader};
 use crate::mapping::file::{Entry, File, Text};
 use crate::mapping::trigger::{KindSet, Trigger};
 use crate::mapping::{Filled, Mapping, Mappings};
-use crate::yaml::{self, Key, Lookup, Node, Place, Problems, Value, cut, interpolate, meant};
+use crate::yaml::{self, Key, Lookup, Missing, Node, Place, Problems, Value, cut, interpolate, meant};
 
 mod cases;
 mod overlap;
@@ -45,7 +45,8 @@ pub struct Compiled {
 pub fn compile(text: &str, file: &str, known: &Known<'_>) -> Result<Compiled, Problems> {
     let mut problems = Problems::new(file, text);
     let Some(mut node) = yaml::parse(&mut problems) else { return Err(problems) };
-    interpolate(&mut node, known.lookup, &mut problems);
+    let lookup = needed(&node, known.lookup);
+    let stood_in = interpolate(&mut node, lookup, &mut problems);
     let read = File::read(&node, &mut problems);
     let compiled = read.map(|file| {
         let mappings = Compiler { known, problems: &mut problems, kinds: KindSet::ALL }.mappings(&file);
@@ -54,6 +55,8 @@ pub fn compile(text: &str, file: &str, known: &Known<'_>) -> Result<Compiled, Pr
         cases::check(&file.tests, &mappings, &names, &mut problems);
         (mappings, file.tests)
     });
+    // Of a value that is not there nothing can be said.
+    problems.forget(&stood_in);
     problems.sort();
     match compiled {
         Some((mappings, tests)) if !problems.has_errors() => {
@@ -61,6 +64,12 @@ pub fn compile(text: &str, file: &str, known: &Known<'_>) -> Result<Compiled, Pr
         }
         _ => Err(problems),
     }
+}
+
+/// A destination that is switched off sends nothing, so what its settings name need not be there.
+fn needed<'l>(file: &Node, lookup: Lookup<'l>) -> Lookup<'l> {
+    let is_off = file.get("enabled").is_some_and(|enabled| matches!(enabled.value, Value::Bool(false)));
+    if is_off { Lookup { missing: Missing::Ignored, ..lookup } } else { lookup }
 }
 
 fn name_of(file: &str) -> String {
@@ -79,7 +88,7 @@ impl<'c> Compiler<'c, '_> {
     fn mappings(&mut self, file: &File<'_>) -> Mappings {
         let actions = self.actions(file.destination.as_ref());
         let sources = file.sources.as_deref().map(|sources| self.sources(sources));
-        let filter = file.filter.as_ref().and_then(|filter| self.trigger(filter));
+        let filter = file.filter.as_ref().and_then(|filter| self.condition(filter, false));
         self.kinds = filter.as_ref().map_or(KindSet::ALL, Trigger::kinds);
         let is_refused = self.problems.iter().any(|problem| problem.path.starts_with("mappings"));
         if file.mappings.is_empty() && !is_refused {
@@ -139,9 +148,14 @@ impl<'c> Compiler<'c, '_> {
     }
 
     fn trigger(&mut self, text: &Text<'_>) -> Option<Trigger> {
+        self.condition(text, true)
+    }
+
+    /// Reads a condition. Segment's other reading is one of triggers: its filters are read as documented.
+    fn condition(&mut self, text: &Text<'_>, is_trigger: bool) -> Option<Trigger> {
         match Trigger::parse(text.text) {
             Ok(parsed) => {
-                for warning in parsed.warnings {
+                for warning in parsed.warnings.into_iter().filter(|warning| is_trigger || !warning.is_of_segment) {
                     let place = self.problems.inside(text.node, warning.span);
                     let code = if warning.is_of_segment { SEGMENT_DIFFERS } else { "trigger_doubtful" };
                     self.problems.warning(code, &place, &text.path, warning.message).help = warning.help;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::action::{self, Action, Definition, Email, Facts, Outcome, Patch, Timestamp, Unfit, Warning, WebUrl};
 use crate::json::Object;
 use crate::mapping::compile::{Compiled, Known, compile};
-use crate::yaml::{Lookup, Problems};
+use crate::yaml::{Lookup, Missing, Problems};
 
 /// Who someone is.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
@@ -115,6 +115,7 @@ pub(super) fn compiled(text: &str) -> Result<Compiled, Problems> {
         lookup: Lookup {
             environment: &|name| environment.get(name).map(|value| value.to_string()),
             file: &|_| Err("no such file".to_owned()),
+            missing: Missing::Refused,
         },
     };
     compile(text, "mappings/people.yaml", &known)

@@ -34,7 +34,8 @@ pub mod trigger;
 pub use self::by_hand::by_hand;
 
 /// The codes an [`Unfit`] or [`Warning`] of this room may have; an action's `fit` adds its own.
-pub const CODES: [&str; 5] = [FIELD_MISSING, FIELD_INVALID, FIELD_DROPPED, coerce::CONVERTED, directive::VALUE_LOST];
+pub const CODES: [&str; 6] =
+    [FIELD_MISSING, FIELD_INVALID, FIELD_DROPPED, MORE_WARNINGS, coerce::CONVERTED, directive::VALUE_LOST];
 
 /// A required field came to nothing.
 const FIELD_MISSING: &str = "field_missing";
@@ -42,6 +43,8 @@ const FIELD_MISSING: &str = "field_missing";
 const FIELD_INVALID: &str = "field_invalid";
 /// An optional field does not fit and was left out.
 const FIELD_DROPPED: &str = "field_dropped";
+/// There were more warnings than are kept.
+const MORE_WARNINGS: &str = "more_warnings";
 
 /// One destination file, compiled.
 #[derive(Debug)]
@@ -183,7 +186,7 @@ fn bound(warnings: &mut Vec<Warning>) {
     if beyond > 0 {
         warnings.truncate(WARNINGS_MAX);
         let message = format!("{beyond} more warnings are not kept");
-        warnings.push(Warning::new("", "more_warnings", message).about(beyond));
+        warnings.push(Warning::new("", MORE_WARNINGS, message).about(beyond));
     }
 }
 

@@ -14,7 +14,7 @@ use crate::delivery::Steps;
 use crate::destination::{self, Destination, Performed};
 use crate::event::{Channel, Envelope, Event};
 use crate::store::memory::Memory;
-use crate::yaml::Lookup;
+use crate::yaml::{Lookup, Missing};
 
 /// Ends a test that waits in vain.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -116,7 +116,7 @@ fn around(destination: Arc<dyn Destination>, name: &str, mark: &str) -> Arc<Conn
     let text = format!(
         "destination: intercom\nsettings: {{ region: us, access_token: t }}\nmappings: [{{ name: m, action: track_event, defaults: false, fields: {{ event_name: \"{{{{ event }}}}{mark}\", created_at: 0 }} }}]"
     );
-    let lookup = Lookup { environment: &|_| None, file: &|_| Err(String::new()) };
+    let lookup = Lookup { environment: &|_| None, file: &|_| Err(String::new()), missing: Missing::Refused };
     let mappings = destination::compile(&text, &format!("{name}.yaml"), None, lookup).unwrap().mappings;
     Arc::new(Connection { name: name.into(), mappings, destination, integrations: &[], metrics: Metrics::new() })
 }

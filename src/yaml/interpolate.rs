@@ -11,28 +11,45 @@ pub struct Lookup<'l> {
     pub environment: &'l dyn Fn(&str) -> Option<String>,
     /// The content of a file, or why it cannot be read.
     pub file: &'l dyn Fn(&str) -> Result<String, String>,
+    /// What it means that one of them is not there.
+    pub missing: Missing,
 }
 
-/// Replaces every `${…}` in the texts under `node` (not in keys). What cannot be replaced is noted at its place.
-pub fn interpolate(node: &mut Node, lookup: Lookup<'_>, problems: &mut Problems) {
-    walk(node, lookup, problems, "");
+/// What a name or a file that is not there means. One with a default is never missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// A mistake.
+    Refused,
+    /// Nothing, because nothing is sent: a word stands for it.
+    Ignored,
 }
 
-fn walk(node: &mut Node, lookup: Lookup<'_>, problems: &mut Problems, path: &str) {
+/// What stands for a value that is not there and is not needed.
+const STAND_IN: &str = "unset";
+
+/// Replaces every `${…}` in the texts under `node` (not in keys). What cannot be replaced is noted at its place, or is
+/// made good by a word, as the lookup says: then its path is among those that are given back.
+pub fn interpolate(node: &mut Node, lookup: Lookup<'_>, problems: &mut Problems) -> Vec<String> {
+    let mut stood_in = Vec::new();
+    walk(node, lookup, problems, "", &mut stood_in);
+    stood_in
+}
+
+fn walk(node: &mut Node, lookup: Lookup<'_>, problems: &mut Problems, path: &str, stood_in: &mut Vec<String>) {
     match &mut node.value {
         Value::List(items) => {
             for (index, item) in items.iter_mut().enumerate() {
-                walk(item, lookup, problems, &format!("{path}[{index}]"));
+                walk(item, lookup, problems, &format!("{path}[{index}]"), stood_in);
             }
         }
         Value::Map(members) => {
             for (key, value) in members {
                 let dot = if path.is_empty() { "" } else { "." };
-                walk(value, lookup, problems, &format!("{path}{dot}{}", key.name));
+                walk(value, lookup, problems, &format!("{path}{dot}{}", key.name), stood_in);
             }
         }
         Value::Text(text) if text.contains("${") => {
-            let replaced = replace(node, lookup, problems, path);
+            let replaced = replace(node, lookup, problems, path, stood_in);
             let Value::Text(text) = &mut node.value else { return };
             if *text != replaced {
                 node.written = Some(std::mem::replace(text, replaced).into());
@@ -43,7 +60,7 @@ fn walk(node: &mut Node, lookup: Lookup<'_>, problems: &mut Problems, path: &str
 }
 
 /// The text with everything replaced; what could not be is left out.
-fn replace(node: &Node, lookup: Lookup<'_>, problems: &mut Problems, path: &str) -> String {
+fn replace(node: &Node, lookup: Lookup<'_>, problems: &mut Problems, path: &str, stood_in: &mut Vec<String>) -> String {
     let text = node.as_text().unwrap_or_default();
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
@@ -63,13 +80,15 @@ fn replace(node: &Node, lookup: Lookup<'_>, problems: &mut Problems, path: &str)
         }
         let Some(end) = text[start..].find('}').map(|end| start + end) else {
             let place = problems.inside(node, start..text.len());
-            problems
-                .error("interpolation_invalid", &place, path, "`${` without `}`")
-                .help("write `$${` for a literal `${`");
+            problems.error(INVALID, &place, path, "`${` without `}`").help("write `$${` for a literal `${`");
             return out;
         };
         match value(&text[start + 2..end], lookup) {
             Ok(value) => out.push_str(&value),
+            Err((code, ..)) if code != INVALID && lookup.missing == Missing::Ignored => {
+                out.push_str(STAND_IN);
+                stood_in.push(path.to_owned());
+            }
             Err((code, message, help)) => {
                 let place = problems.inside(node, start..end + 1);
                 problems.error(code, &place, path, message).help(help);
@@ -80,6 +99,9 @@ fn replace(node: &Node, lookup: Lookup<'_>, problems: &mut Problems, path: &str)
     out.push_str(&text[at..]);
     out
 }
+
+/// The code of what does not even say what is to be looked up.
+const INVALID: &str = "interpolation_invalid";
 
 type Refusal = (&'static str, String, String);
 
@@ -95,7 +117,7 @@ fn value(inner: &str, lookup: Lookup<'_>) -> Result<String, Refusal> {
         && name.starts_with(|first: char| !first.is_ascii_digit());
     if !is_name {
         return Err((
-            "interpolation_invalid",
+            INVALID,
             format!("`${{{inner}}}` does not name an environment variable"),
             "write ${NAME}, ${NAME:-default} or ${file:PATH}; `$${` for a literal `${`".to_owned(),
         ));
@@ -129,7 +151,11 @@ mod tests {
         };
         let mut problems = Problems::new("f", text);
         let mut node = parse(&mut problems).expect("readable");
-        interpolate(&mut node, Lookup { environment: &environment, file: &file }, &mut problems);
+        interpolate(
+            &mut node,
+            Lookup { environment: &environment, file: &file, missing: Missing::Refused },
+            &mut problems,
+        );
         (node, problems)
     }
 
@@ -174,6 +200,18 @@ mod tests {
         refused("a: ${no name}", "1:4 interpolation_invalid a");
         refused("a: ${1X}", "1:4 interpolation_invalid a");
         refused("a: x ${TOKEN", "1:6 interpolation_invalid a");
+    }
+
+    #[test]
+    fn what_is_not_needed_may_be_missing_and_defaults_stay() {
+        let text = "a: ${NONE}\nb: ${NONE:-d}\nc: ${file:/none}\n";
+        let mut problems = Problems::new("f", text);
+        let mut node = parse(&mut problems).expect("readable");
+        let missing = Missing::Ignored;
+        let lookup = Lookup { environment: &|_| None, file: &|_| Err("none".to_owned()), missing };
+        assert_eq!(interpolate(&mut node, lookup, &mut problems), ["a", "c"]);
+        assert_eq!(["a", "b", "c"].map(|key| node.get(key).unwrap().as_text().unwrap()), ["unset", "d", "unset"]);
+        assert!(problems.is_empty(), "{problems}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod read;
 pub mod write;
 
 pub use decode::decode;
-pub use interpolate::{Lookup, interpolate};
+pub use interpolate::{Lookup, Missing, interpolate};
 pub use problem::{Place, Problem, Problems, Severity, meant, nearest};
 pub use read::parse;
 

@@ -124,6 +124,11 @@ impl Problems {
         self.list.len()
     }
 
+    /// Takes out what is noted at these paths.
+    pub fn forget(&mut self, paths: &[String]) {
+        self.list.retain(|problem| !paths.contains(&problem.path));
+    }
+
     /// All of them, in the order of [`Problems::sort`] or else as they were found.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.list.iter()

@@ -125,7 +125,7 @@ fn decoded(text: &str) -> (Option<Settings>, Problems) {
     let mut node = parse(&mut problems).unwrap();
     let environment = |name: &str| (name == "PORT").then(|| "8080".to_owned());
     let file = |_: &str| Ok("topsecret".to_owned());
-    interpolate(&mut node, Lookup { environment: &environment, file: &file }, &mut problems);
+    interpolate(&mut node, Lookup { environment: &environment, file: &file, missing: Missing::Refused }, &mut problems);
     (decode(&node, "", &mut problems), problems)
 }
 
@@ -175,7 +175,7 @@ proptest! {
         if let Some(mut node) = parse(&mut problems) {
             let environment = |_: &str| Some("x".to_owned());
             let file = |_: &str| Ok(String::new());
-            interpolate(&mut node, Lookup { environment: &environment, file: &file }, &mut problems);
+            interpolate(&mut node, Lookup { environment: &environment, file: &file, missing: Missing::Refused }, &mut problems);
             let _ = decode::<Settings>(&node, "", &mut problems);
         }
     }

@@ -180,7 +180,7 @@ mod tests {
 
     use super::*;
     use crate::json::Object;
-    use crate::yaml::{Lookup, Problems, interpolate, parse};
+    use crate::yaml::{Lookup, Missing, Problems, interpolate, parse};
 
     #[track_caller]
     fn check(value: &str, expected: &str) {
@@ -268,7 +268,7 @@ mod tests {
             let text = lines.join("\n") + "\n";
             let mut problems = Problems::new("f", text.as_str());
             let mut node = parse(&mut problems).unwrap_or_else(|| panic!("{problems}\n{text}"));
-            let lookup = Lookup { environment: &|_| None, file: &|_| Err(String::new()) };
+            let lookup = Lookup { environment: &|_| None, file: &|_| Err(String::new()), missing: Missing::Refused };
             interpolate(&mut node, lookup, &mut problems);
             prop_assert!(problems.is_empty(), "{problems}\n{text}");
             prop_assert_eq!(node.get("key").unwrap().to_json(), value, "{}", text);

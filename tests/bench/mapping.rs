@@ -7,7 +7,7 @@ use interline::destination;
 use interline::event::Event;
 use interline::json::Json;
 use interline::mapping::Mappings;
-use interline::yaml::Lookup;
+use interline::yaml::{Lookup, Missing};
 
 use crate::figure::{Amount, Figure, Target, median};
 use crate::trace;
@@ -58,7 +58,8 @@ pub fn fifty() -> Vec<Figure> {
 
 fn compile(text: &str) -> Mappings {
     let environment = |_: &str| Some("token".to_owned());
-    let lookup = Lookup { environment: &environment, file: &|path| Err(format!("no file {path}")) };
+    let lookup =
+        Lookup { environment: &environment, file: &|path| Err(format!("no file {path}")), missing: Missing::Refused };
     let compiled = destination::compile(text, "intercom.yaml", None, lookup);
     compiled.unwrap_or_else(|problems| panic!("{:?}", problems.iter().collect::<Vec<_>>())).mappings
 }

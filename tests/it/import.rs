@@ -75,6 +75,40 @@ fn what_was_imported_passes_the_check() {
     }
 }
 
+/// The tests that an import writes say what the mappings do: they pass, and fail where something else is said.
+#[test]
+fn what_was_imported_passes_its_own_tests() {
+    for document in DOCUMENTS {
+        let made = tempfile::tempdir().unwrap();
+        import(made.path(), document, &["--output", "made"]);
+        let passed = |folder: &str| {
+            let output = interline(made.path(), &["test", folder, "--format", "json"]);
+            let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+            (output.status.code(), found["passed"].as_u64().unwrap(), found["failed"].as_u64().unwrap())
+        };
+        let (code, all, failed) = passed("made");
+        assert_eq!((code, failed), (Some(0), 0), "{document}");
+        let mappings: usize = content(&made.path().join("made"))
+            .iter()
+            .map(|(_, text)| text.lines().filter(|line| line.starts_with("  - name: ")).count())
+            .sum();
+        let untested = content(&made.path().join("made")).iter().map(|(_, text)| untested(text)).sum::<usize>();
+        // Each mapping has a test, or a line that says why not. Mappings and tests begin alike.
+        assert_eq!(mappings - all as usize, all as usize + untested, "{document}");
+        for (name, text) in content(&made.path().join("made")) {
+            let changed = text.replace("user_id: u1", "user_id: u2").replace("external_id: u1", "external_id: u2");
+            fs::write(made.path().join("made").join(name), changed).unwrap();
+        }
+        assert!(all == 0 || passed("made").2 > 0, "{document}");
+    }
+}
+
+/// How many mappings a file says that it has no test of.
+fn untested(text: &str) -> usize {
+    let listed = text.split_once("# There is no test of\n").map_or("", |(_, listed)| listed);
+    listed.lines().filter(|line| line.starts_with("#   `")).count()
+}
+
 #[test]
 fn one_destination_goes_to_stdout_and_several_need_a_folder() {
     let nowhere = tempfile::tempdir().unwrap();

@@ -9,7 +9,7 @@ use crate::action::{Failure, Result as ActionResult};
 use crate::delivery::Steps;
 use crate::destination::{self, Destination, Performed};
 use crate::metrics::Metrics;
-use crate::yaml::Lookup;
+use crate::yaml::{Lookup, Missing};
 
 struct Nowhere;
 
@@ -32,7 +32,7 @@ fn text(token: &str, mapping: &str) -> String {
 }
 
 fn found(file: &str, text: &str) -> Found {
-    let lookup = Lookup { environment: &|_| None, file: &|_| Err("none".to_owned()) };
+    let lookup = Lookup { environment: &|_| None, file: &|_| Err("none".to_owned()), missing: Missing::Refused };
     let mut fingerprint = [1; 32];
     fingerprint[..8].copy_from_slice(&(text.bytes().map(u64::from).sum::<u64>()).to_le_bytes());
     Found { file: file.to_owned(), fingerprint, compiled: destination::compile(text, file, None, lookup) }
@@ -155,4 +155,17 @@ fn a_folder_that_cannot_be_read_changes_nothing() {
     assert_eq!((in_force.refuse(&problems).news.len(), standing(&in_force)), (0, pairs(&[("a", "one")])));
     let change = take(&mut in_force, &[("m/a.yaml", &text("t", "one"))]);
     assert_eq!((change.report.unchanged, change.mended), (vec!["a".to_owned()], vec!["m".to_owned()]));
+}
+
+#[test]
+fn of_namesakes_only_the_first_may_start() {
+    let text = text("t", "one");
+    let found = refuse_namesakes(vec![found("m/a.yaml", &text), found("m/a.yml", &text), found("m/b.yaml", &text)]);
+    let refused: Vec<(&str, String)> = found
+        .iter()
+        .filter_map(|found| Some((found.file.as_str(), found.compiled.as_ref().err()?.to_string())))
+        .collect();
+    let [(file, why)] = refused.as_slice() else { panic!("{refused:?}") };
+    assert_eq!(*file, "m/a.yml");
+    assert!(why.contains("m/a.yaml is the same destination"), "{why}");
 }

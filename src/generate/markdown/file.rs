@@ -139,11 +139,15 @@ pub(super) fn docs(schema: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::yaml::Lookup;
+    use crate::yaml::{Lookup, Missing};
 
     #[test]
     fn the_file_of_the_docs_can_be_used() {
-        let lookup = Lookup { environment: &|_| Some("token".to_owned()), file: &|_| Err(String::new()) };
+        let lookup = Lookup {
+            environment: &|_| Some("token".to_owned()),
+            file: &|_| Err(String::new()),
+            missing: Missing::Refused,
+        };
         let compiled = destination::compile(EXAMPLE, "mappings/example.yaml", None, lookup);
         let compiled = compiled.unwrap_or_else(|problems| panic!("{problems}"));
         assert!(compiled.problems.is_empty(), "{}", compiled.problems);

@@ -148,6 +148,7 @@ mod tests {
         check(r#"{"@path":"$.properties.sp ace","_metadata":{"label":"x"}}"#, r#""$.properties['sp ace']""#);
         check(r#"{"@path":"$.properties['a b']"}"#, r#""$.properties['a b']""#);
         check(r#"{"@template":"no hole"}"#, "no hole");
+        check(r#"{"@template":"{{traits.plan}}"}"#, r#""{{ traits.plan }}""#);
         check(r#"{"@literal":"pro"}"#, "pro");
         check(r#"{"@if":{"exists":{"@path":"$.a"},"then":"yes"}}"#, r#"{ $if: { exists: $.a, then: "yes" } }"#);
         check(r#"{"a":[{"@path":"$.b"},1],"c":null}"#, "{ a: [$.b, 1], c: null }");
@@ -161,6 +162,7 @@ mod tests {
     #[test]
     fn what_is_not_the_same_stays_as_it_is_there() {
         check(r#"{"@path":"$.products.0.id"}"#, r#"{ "@path": $.products.0.id }"#);
+        check(r#"{"@template":"{{a}}{{b}}"}"#, r#"{ "@template": "{{a}}{{b}}" }"#);
         check(r#"{"@literal":{"a":{"@path":"$.b"}}}"#, r#"{ "@literal": { a: { "@path": $.b } } }"#);
         check(r#"{"@nonsense":{"a":{"@path":"$.b"}}}"#, r#"{ "@nonsense": { a: { "@path": $.b } } }"#);
     }

@@ -7,9 +7,11 @@
 //! engine refuses becomes a comment with the engine's own reason.
 
 mod action;
+mod cases;
 mod document;
 mod draft;
 mod expression;
+mod filter;
 mod page;
 
 use serde::Serialize;
@@ -17,7 +19,12 @@ use serde::Serialize;
 use self::document::{Document, Group};
 use self::draft::Draft;
 use crate::json::{self, Json};
+use crate::mapping::case::Test;
 use crate::mapping::file::MAPPINGS_MAX;
+use crate::yaml::{Lookup, Missing};
+
+/// What the tracking API makes of a test's event; `None` where it refuses it.
+pub type Door<'d> = &'d dyn Fn(&Test) -> Option<Json<'static>>;
 
 /// What was made of a document.
 #[derive(Debug, Default, Serialize)]
@@ -69,7 +76,7 @@ impl Note {
 }
 
 /// Makes destination files of a JSON document. The error says why there is nothing in it to import.
-pub fn import(text: &str) -> Result<Imported, String> {
+pub fn import(text: &str, door: Door<'_>) -> Result<Imported, String> {
     let root = json::parse(text.as_bytes()).map_err(|malformed| not_json(text, &malformed.message))?;
     let document = Document::read(&root);
     if document.groups.iter().all(|group| group.subscriptions.is_empty()) {
@@ -78,12 +85,18 @@ pub fn import(text: &str) -> Result<Imported, String> {
     let mut imported = Imported { files: Vec::new(), warnings: document.notes.clone() };
     let mut names = Vec::new();
     for group in document.groups.iter().filter(|group| !group.subscriptions.is_empty()) {
-        import_group(group, &document, &mut names, &mut imported);
+        import_group(group, &document, door, &mut names, &mut imported);
     }
     Ok(imported)
 }
 
-fn import_group(group: &Group<'_>, document: &Document<'_>, names: &mut Vec<String>, imported: &mut Imported) {
+fn import_group(
+    group: &Group<'_>,
+    document: &Document<'_>,
+    door: Door<'_>,
+    names: &mut Vec<String>,
+    imported: &mut Imported,
+) {
     if let Some(why) = group.is_foreign() {
         imported.warnings.push(Note { destination: group.title(), ..Note::new("destination_unsupported", why) });
         return;
@@ -104,7 +117,7 @@ fn import_group(group: &Group<'_>, document: &Document<'_>, names: &mut Vec<Stri
     let parts: Vec<&mut [Draft]> = drafts.chunks_mut(MAPPINGS_MAX).collect();
     for part in parts {
         let name = free_name(&group.file_name(), names);
-        let page = page::write(group, &name, part);
+        let page = page::write(group, &name, part, door);
         let about = |note: &Note| Note { destination: name.clone(), ..note.clone() };
         imported.warnings.extend(page.notes.iter().map(about));
         let noted = part.iter().flat_map(|draft| draft.notes.iter().map(|note| (draft.name.clone(), note)));
@@ -113,6 +126,11 @@ fn import_group(group: &Group<'_>, document: &Document<'_>, names: &mut Vec<Stri
         imported.files.push(File { name: name.clone(), mappings, text: page.text });
         names.push(name);
     }
+}
+
+/// The secrets that a file names are not there when it is imported.
+fn lookup() -> Lookup<'static> {
+    Lookup { environment: &|_| None, file: &|_| Err(String::new()), missing: Missing::Ignored }
 }
 
 fn free_name(wanted: &str, taken: &[String]) -> String {

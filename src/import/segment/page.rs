@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::Note;
 use super::document::Group;
 use super::draft::Draft;
+use super::filter::{self, Filter};
+use super::{Door, Note, cases, lookup};
 use crate::destination;
 use crate::json::Json;
+use crate::yaml::Severity;
 use crate::yaml::write::{comment, entry, escape, remark};
-use crate::yaml::{Lookup, Severity};
 
 /// A file's text and what is to be said of the file itself.
 pub(super) struct Page {
@@ -17,12 +18,14 @@ pub(super) struct Page {
 }
 
 /// Writes a file; what the engine refuses in it is made a comment.
-pub(super) fn write(group: &Group<'_>, name: &str, drafts: &mut [Draft]) -> Page {
-    let notes = notes(group);
+pub(super) fn write(group: &Group<'_>, name: &str, drafts: &mut [Draft], door: Door<'_>) -> Page {
+    let (filter, notes) = filter::read(&group.filters);
     loop {
-        let text = text(group, name, drafts, &notes);
+        let mut text = text(group, name, drafts, filter.as_ref(), &notes);
         let refused = refused(&text, name, drafts);
         if refused.is_empty() {
+            let cases = cases::write(&text, &format!("{name}.yaml"), drafts, door);
+            text.push_str(&cases);
             return Page { text, notes };
         }
         for (draft, field, why) in refused {
@@ -31,23 +34,10 @@ pub(super) fn write(group: &Group<'_>, name: &str, drafts: &mut [Draft]) -> Page
     }
 }
 
-fn notes(group: &Group<'_>) -> Vec<Note> {
-    let filter = |filter: &&Json<'_>| {
-        let condition = filter.get("if").and_then(Json::as_str).unwrap_or("…");
-        let advice = "`filter:` here names the events that are wanted, so where Segment's drops what fulfils it, write";
-        Note::new(
-            "filter_unsupported",
-            format!("the destination's filter on `{condition}` is not imported; {advice} `!({condition})`"),
-        )
-    };
-    group.filters.iter().map(filter).collect()
-}
-
 /// The fields that the engine refuses: the mapping's number here, the field, and why. Each loses at least one at a time, so
 /// this comes to an end.
 fn refused(text: &str, name: &str, drafts: &[Draft]) -> BTreeSet<(usize, String, String)> {
-    let lookup = Lookup { environment: &|_| Some("token".to_owned()), file: &|_| Err("none".to_owned()) };
-    let Err(problems) = destination::compile(text, &format!("{name}.yaml"), None, lookup) else {
+    let Err(problems) = destination::compile(text, &format!("{name}.yaml"), None, lookup()) else {
         return BTreeSet::new();
     };
     let written: Vec<usize> = (0..drafts.len()).filter(|at| drafts[*at].action.is_some()).collect();
@@ -70,11 +60,11 @@ fn refused(text: &str, name: &str, drafts: &[Draft]) -> BTreeSet<(usize, String,
     refused
 }
 
-fn text(group: &Group<'_>, name: &str, drafts: &[Draft], notes: &[Note]) -> String {
+fn text(group: &Group<'_>, name: &str, drafts: &[Draft], filter: Option<&Filter>, notes: &[Note]) -> String {
     let mut lines =
         vec!["# yaml-language-server: $schema=../schemas/destination.schema.json".to_owned(), "#".to_owned()];
     lines.extend(comment(0, &format!(
-        "Imported from Segment: {}. Check it, and see what it makes of an event, with\n  interline check {name}.yaml\n  interline explain {name}.yaml --event event.json",
+        "Imported from Segment: {}. Check it, and see what it makes of an event, with\n  interline check {name}.yaml\n  interline test {name}.yaml\n  interline explain {name}.yaml --event event.json",
         group.title()
     )));
     lines.extend(comment(0, "\nSegment writes an action's defaults into each mapping, so here they are switched off (`defaults: false`), and a mapping without a field leaves that field out. An optional value that does not fit is left out with a warning; Segment discards the whole event, as `on_invalid: reject` does."));
@@ -92,6 +82,10 @@ fn text(group: &Group<'_>, name: &str, drafts: &[Draft], notes: &[Note]) -> Stri
     lines.push("  access_token: ${INTERCOM_ACCESS_TOKEN}".to_owned());
     for note in notes {
         lines.extend(comment(0, &sentence(&note.message)));
+    }
+    if let Some(filter) = filter {
+        lines.extend(filter.remarks.iter().flat_map(|remark| comment(0, &sentence(remark))));
+        lines.extend(entry(0, "filter", &escaped(&filter.condition.as_str().into())));
     }
     lines.push(String::new());
     lines.push("mappings:".to_owned());
@@ -163,7 +157,8 @@ fn sentence(text: &str) -> String {
     format!("{first}{}{end}", chars.as_str())
 }
 
-fn escaped(value: &Json<'_>) -> Json<'static> {
+/// A value whose texts have no `${…}` that would be replaced.
+pub(super) fn escaped(value: &Json<'_>) -> Json<'static> {
     match value {
         Json::String(text) => escape(text).into(),
         Json::List(items) => Json::List(items.iter().map(escaped).collect()),

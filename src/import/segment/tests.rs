@@ -9,7 +9,7 @@ const TERRAFORM: &str = r#"{"id":"s","name":"Track","action_id":"a","destination
 #[track_caller]
 fn check(document: &str, files: &[(&str, usize)]) -> Imported {
     let text = document.replace("SUBSCRIPTION", SUBSCRIPTION).replace("TERRAFORM", TERRAFORM);
-    let imported = import(&text).unwrap_or_else(|why| panic!("{why}\n{text}"));
+    let imported = import(&text, &|_| None).unwrap_or_else(|why| panic!("{why}\n{text}"));
     let found: Vec<_> = imported.files.iter().map(|file| (file.name.as_str(), file.mappings)).collect();
     assert_eq!(found, files, "{document}");
     imported
@@ -83,7 +83,7 @@ fn settings_that_are_no_json_switch_the_mapping_off() {
 
 #[track_caller]
 fn refused(text: &str, part: &str) {
-    let why = import(text).unwrap_err();
+    let why = import(text, &|_| None).unwrap_err();
     assert!(why.contains(part), "{why}");
 }
 

@@ -185,6 +185,19 @@ fn literals_are_fitted_at_load() {
 }
 
 #[test]
+fn what_a_destination_that_is_off_names_need_not_be_there() {
+    let text = |enabled: &str| {
+        format!(
+            "destination: fake\nenabled: {enabled}\nsettings: {{ token: '${{NONE}}', key: '${{file:/none}}' }}\n\
+             mappings: [{{ name: a, action: greet }}]\n"
+        )
+    };
+    check(&text("false"), &[]);
+    let (unset, unreadable) = ("3:21 error variable_unset settings.token", "3:37 error file_unreadable settings.key");
+    check(&text("true"), &[unset, unreadable]);
+}
+
+#[test]
 fn an_unset_variable_is_shown_with_its_line() {
     says(
         "destination: fake\nsettings:\n  token: x-${NONE}\nmappings: [ { name: a, action: greet } ]",

@@ -81,11 +81,14 @@ impl Directive for If {
 fn parse(node: &Node, _: Sign, reader: &mut Reader<'_>) -> Option<Expression> {
     let mut given = Arguments::read(node, &["exists", "blank", "then", "else"], reader)?;
     if !given.has("exists") && !given.has("blank") {
-        invalid(node, "`exists` or `blank` is missing", reader);
+        invalid(node, "`exists` or `blank` is missing", reader)
+            .help("say what to look at: { $if: { exists: $.userId, then: user, else: lead } }");
         return None;
     }
     if !given.has("then") && !given.has("else") {
-        invalid(node, "`then` and `else` are both missing", reader);
+        invalid(node, "`then` and `else` are both missing", reader).help(
+            "say what to give: `then` where it is there, `else` where it is not; one that is left out gives nothing",
+        );
         return None;
     }
     let exists = given.with("exists", reader, question);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::mapping::expression::{Expression, Found, Reader};
 use crate::mapping::path::Scope;
-use crate::yaml::{Key, Node, cut, nearest};
+use crate::yaml::{Key, Node, Problem, cut, nearest};
 
 use self::arguments::Arguments;
 
@@ -165,8 +165,8 @@ fn refuse(node: &Node, wanted: &str, reader: &mut Reader<'_>) {
 }
 
 /// Notes what is wrong with an argument.
-fn invalid(node: &Node, message: impl Into<String>, reader: &mut Reader<'_>) {
-    reader.problems.error("directive_invalid", &node.place, &reader.path, message);
+fn invalid<'r>(node: &Node, message: impl Into<String>, reader: &'r mut Reader<'_>) -> &'r mut Problem {
+    reader.problems.error("directive_invalid", &node.place, &reader.path, message)
 }
 
 /// Boxes a directive.

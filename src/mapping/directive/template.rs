@@ -139,7 +139,9 @@ pub(in crate::mapping) fn read(node: &Node, sign: Sign, reader: &mut Reader<'_>)
     if !literal.is_empty() {
         parts.push(Part::Text(literal.into()));
     }
-    made(Template { parts, keeps_text: sign == Sign::At })
+    // Alone, what is put in is all there is.
+    let keeps_text = sign == Sign::At && !matches!(parts.as_slice(), [Part::Path(_)]);
+    made(Template { parts, keeps_text })
 }
 
 /// One `{{ … }}`.

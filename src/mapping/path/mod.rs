@@ -248,9 +248,16 @@ fn fault(text: &str, error: &JsonPathError) -> Fault {
         return fault;
     }
     let open = text.matches('[').count() > text.matches(']').count();
-    let form = if open { "a `[` is not closed: ['name'] or [0]" } else { "paths are JSONPath (RFC 9535)" };
-    let help = Some(format!("{form}; write {{$literal: …}} for text that only looks like one"));
     let start = position(&error.to_string(), text).unwrap_or(0);
+    let form = match text[start..].chars().next() {
+        _ if open => "a `[` is not closed: ['name'] or [0]",
+        // A call, as in other languages and in older JSONPath.
+        Some('(') => {
+            "write `[0]` for the first item of a list; a path calls no functions, directives such as $join and $number do"
+        }
+        _ => "paths are JSONPath (RFC 9535)",
+    };
+    let help = Some(format!("{form}; write {{$literal: …}} for text that only looks like one"));
     let length = text[start..].chars().next().map_or(0, char::len_utf8);
     let message = match (start, &text[start..start + length]) {
         (_, "") => format!("the path `{}` ends too early", cut(text)),

@@ -27,12 +27,37 @@ enum Piece {
     Mixed(Vec<One>),
 }
 
+impl Piece {
+    fn sample(&self) -> String {
+        match self {
+            Piece::Empty => String::new(),
+            Piece::Plain(text) => text.clone(),
+            Piece::Mixed(ones) => ones.iter().filter_map(One::sample).collect(),
+        }
+    }
+}
+
 /// What one character may be.
 #[derive(Debug, Clone, PartialEq)]
 enum One {
     Exactly(char),
     Any,
     Among { ranges: Vec<(char, char)>, negated: bool },
+}
+
+impl One {
+    /// A character that this may be; of what excludes some, the first letter or sign that it leaves.
+    fn sample(&self) -> Option<char> {
+        match self {
+            One::Exactly(character) => Some(*character),
+            One::Any => Some('a'),
+            One::Among { ranges, negated: false } => ranges.first().map(|(first, _)| *first),
+            One::Among { ranges, negated: true } => {
+                let excludes = |c: &char| ranges.iter().any(|(first, last)| (first..=last).contains(&c));
+                ('a'..='z').chain(' '..='~').find(|character| !excludes(character))
+            }
+        }
+    }
 }
 
 /// Why a pattern cannot be read.
@@ -45,6 +70,15 @@ pub(super) struct Malformed {
 }
 
 impl Glob {
+    /// A text that fits, with nothing for each star.
+    pub(super) fn sample(&self) -> String {
+        let (middle, last) = match &self.tail {
+            Some((middle, last)) => (middle.as_slice(), Some(last)),
+            None => (&[] as &[Piece], None),
+        };
+        std::iter::once(&self.head).chain(middle).chain(last).map(Piece::sample).collect()
+    }
+
     /// Reads a pattern.
     pub(super) fn parse(pattern: &str) -> Result<Glob, Malformed> {
         let mut reader = Reader { pattern, at: 0 };

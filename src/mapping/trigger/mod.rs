@@ -21,6 +21,7 @@
 //! in a warning (`segment.rs`).
 
 mod evaluate;
+mod example;
 mod explain;
 mod functions;
 mod glob;
@@ -121,6 +122,12 @@ impl Trigger {
     /// Whether every event that fulfils this is known to fulfil `other` as well.
     pub fn implies(&self, other: &Trigger) -> bool {
         !possible::possible(&[(&self.root, true), (&other.root, false)])
+    }
+
+    /// An event like `base`, of the same `type`, that fulfils this and all of `others`; where there is none, none was
+    /// found.
+    pub fn example(&self, others: &[&Trigger], base: &Json<'static>) -> Option<Json<'static>> {
+        example::example(&[&[self], others].concat(), base)
     }
 
     /// The paths this reads, in the order of the text.

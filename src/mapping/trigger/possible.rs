@@ -17,7 +17,7 @@ const TRIES_MAX: usize = 5_000;
 /// Numbers beyond this have neighbours that a double cannot tell apart.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 /// Lists that are made to hold an item at a place, at most so long.
-const INDEX_MAX: usize = 100;
+pub(super) const INDEX_MAX: usize = 100;
 
 /// A part, and whether it must hold or must not.
 pub(super) type Wanted<'n> = (&'n Node, bool);
@@ -74,13 +74,14 @@ fn consistent(atoms: &[Wanted<'_>], tries: &mut usize) -> bool {
 }
 
 /// How many paths a part reads.
-enum Reads<'n> {
+pub(super) enum Reads<'n> {
     Nothing,
     One(&'n Path),
     Several,
 }
 
-fn only_path(node: &Node) -> Reads<'_> {
+/// Which path a part reads.
+pub(super) fn only_path(node: &Node) -> Reads<'_> {
     let mut reads = Reads::Nothing;
     node.visit(&mut |part| {
         let Some(path) = part.as_path() else { return };
@@ -162,7 +163,7 @@ fn telling_apart(literals: &[&Json<'static>]) -> Option<Vec<Json<'static>>> {
 }
 
 /// An event with nothing but a value at a path.
-fn event_with(path: &Path, value: &Json<'static>) -> Option<Json<'static>> {
+pub(super) fn event_with(path: &Path, value: &Json<'static>) -> Option<Json<'static>> {
     path.keys().iter().rev().try_fold(value.clone(), |value, key| match key {
         Key::Name { name, .. } => {
             let mut object = Object::new();

@@ -12,7 +12,7 @@ use crate::destination::{self, Circumstances, Destination, Explanation, Performe
 use crate::event::{Channel, Envelope, Event};
 use crate::mapping::Mappings;
 use crate::metrics::Metrics;
-use crate::yaml::Lookup;
+use crate::yaml::{Lookup, Missing};
 
 const TRIGGERS: [&str; 10] = [
     r#"type = "track""#,
@@ -82,7 +82,7 @@ fn named(at: usize, mapping: &str) -> String {
 }
 
 fn compiled(text: &str) -> Option<Mappings> {
-    let lookup = Lookup { environment: &|_| None, file: &|_| Err("none".to_owned()) };
+    let lookup = Lookup { environment: &|_| None, file: &|_| Err("none".to_owned()), missing: Missing::Refused };
     Some(destination::compile(text, "it.yaml", None, lookup).ok()?.mappings)
 }
 

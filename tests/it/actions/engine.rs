@@ -13,7 +13,7 @@ use interline::instant::Timestamp;
 use interline::json::Json;
 use interline::mapping::{Mapping, Mappings};
 use interline::metrics::Metrics;
-use interline::yaml::{self, Lookup, Problems};
+use interline::yaml::{self, Lookup, Missing, Problems};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -78,7 +78,11 @@ pub fn compile(action: &str, fields: &Value, settings: &Value) -> Result<Mapping
         mapping["trigger"] = r#"typeof(type) = "string""#.into();
     }
     let file = serde_json::json!({ "destination": "intercom", "settings": settings, "mappings": [mapping] });
-    let lookup = Lookup { environment: &|_| None, file: &|path| Err(format!("a case reads no file {path}")) };
+    let lookup = Lookup {
+        environment: &|_| None,
+        file: &|path| Err(format!("a case reads no file {path}")),
+        missing: Missing::Refused,
+    };
     let compiled = destination::compile(&file.to_string(), "case.yaml", None, lookup);
     compiled.map(|compiled| compiled.mappings).map_err(|problems| problems.iter().map(|problem| problem.code).collect())
 }
