@@ -91,7 +91,7 @@ fn check(path: &Path, sources: Option<&[String]>, twin: Option<&PathBuf>) -> any
     if path.file_stem().is_some_and(|stem| stem == "interline") {
         return Ok(files::settings(Some(path))?.err());
     }
-    let mut problems = match files::compile(path, sources, Missing::Refused)? {
+    let mut problems = match files::compile(path, sources, Missing::RefusedWhenOn)? {
         Ok(mut compiled) => {
             cases::check_events(&compiled.tests, &mut compiled.problems);
             compiled.problems

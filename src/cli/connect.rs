@@ -22,7 +22,7 @@ use crate::destination::sign_in::{App, SignIn};
 use crate::destination::{self, Destination, Memory, WORKSPACE};
 use crate::json::Object;
 use crate::settings::Settings;
-use crate::yaml::{Lookup, Node};
+use crate::yaml::{Lookup, Missing, Node};
 use callback::{Answer, Callback};
 use report::Report;
 
@@ -254,7 +254,7 @@ fn compile(
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let environment = files::environment();
     let variable = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
-    let lookup = Lookup { environment: &variable, file };
+    let lookup = Lookup { environment: &variable, file, missing: Missing::Refused };
     match destination::compile(&text, &path.display().to_string(), None, lookup) {
         Ok(compiled) => described(settings, path, compiled.mappings),
         Err(problems) => {

@@ -12,7 +12,7 @@ use crate::destination::{self, Destination, Kind};
 use crate::mapping::Mappings;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
-use crate::yaml::nearest;
+use crate::yaml::{Missing, nearest};
 
 /// Where destinations are described.
 #[derive(Debug, Clone, Args)]
@@ -78,7 +78,7 @@ impl Where {
     pub(super) fn find(&self, name: Option<&str>) -> anyhow::Result<Described> {
         let settings = self.settings()?;
         let path = self.path(&settings, name)?;
-        self.read(&settings, &path)
+        self.read(&settings, &path, Missing::Refused)
     }
 
     /// Every destination that is switched on.
@@ -88,13 +88,15 @@ impl Where {
         }
         let settings = self.settings()?;
         let paths = self.paths(&settings)?;
-        let read: Vec<Described> =
-            paths.iter().map(|(_, path)| self.read(&settings, path)).collect::<anyhow::Result<_>>()?;
+        let read: Vec<Described> = paths
+            .iter()
+            .map(|(_, path)| self.read(&settings, path, Missing::RefusedWhenOn))
+            .collect::<anyhow::Result<_>>()?;
         Ok(read.into_iter().filter(|described| described.mappings.enabled).collect())
     }
 
-    fn read(&self, settings: &Settings, path: &Path) -> anyhow::Result<Described> {
-        let compiled = files::compile(path, None, files::Unset::Refused)?.map_err(|problems| {
+    fn read(&self, settings: &Settings, path: &Path, missing: Missing) -> anyhow::Result<Described> {
+        let compiled = files::compile(path, None, missing)?.map_err(|problems| {
             report::write(&[problems], Format::Human);
             anyhow!("{} cannot be used", path.display())
         })?;

@@ -92,7 +92,7 @@ impl Reading {
             value
         };
         let sources: Vec<&str> = self.sources.iter().map(String::as_str).collect();
-        let lookup = Lookup { environment: &variable, file: &secret, missing: Missing::Refused };
+        let lookup = Lookup { environment: &variable, file: &secret, missing: Missing::RefusedWhenOn };
         let compiled = destination::compile(&text, &file, Some(&sources), lookup);
         let fingerprint = seal.take().done();
         Some(Found { file, fingerprint, compiled })

@@ -48,7 +48,7 @@ impl Serve {
 
 fn refuse(problems: &[Problems]) -> anyhow::Result<Verdict> {
     report::write(problems, Format::Human);
-    bail!("not started, because of {} errors", report::count(problems).0)
+    bail!("not started, because of {}", report::counted(report::count(problems).0, "error"))
 }
 
 /// Reads every destination file, or gives the problems of all of them.

@@ -115,7 +115,7 @@ pub(super) fn compiled(text: &str) -> Result<Compiled, Problems> {
         lookup: Lookup {
             environment: &|name| environment.get(name).map(|value| value.to_string()),
             file: &|_| Err("no such file".to_owned()),
-            missing: Missing::Refused,
+            missing: Missing::RefusedWhenOn,
         },
     };
     compile(text, "mappings/people.yaml", &known)

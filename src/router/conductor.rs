@@ -1,6 +1,5 @@
 //! One connection's conductor: who goes now, what is under way, who waits until when.
 
-use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::sync::Arc;
@@ -10,6 +9,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use self::parked::Parked;
+use self::turns::Turn;
 use super::attempt::Next;
 use super::bring::{Finished, bring};
 use super::lanes::Lanes;
@@ -18,6 +19,10 @@ use super::{Connection, PaceSettings, Surroundings};
 use crate::delivery::{Id, Position};
 use crate::instant::Timestamp;
 use crate::store::{Open, Owed, Store};
+
+mod parked;
+mod standing;
+mod turns;
 
 /// Payloads that wait for their turn are held in memory up to this many bytes; beyond, they are read when needed.
 const HELD_MAX: usize = 32 * 1024 * 1024;
@@ -69,27 +74,6 @@ impl Joining {
             owed: None,
         }
     }
-}
-
-/// The open deliveries of one event, brought one after the other while the event has its turn.
-struct Turn {
-    source: Arc<str>,
-    keys: Vec<u64>,
-    accepted_at: Timestamp,
-    deliveries: VecDeque<(Id, Option<Box<Owed>>)>,
-    /// Not before then.
-    until: Option<Timestamp>,
-}
-
-/// A delivery that came too early. It has left its line, because the very event it waits for may stand behind it there,
-/// and stands in a line of such deliveries, where its person's others wait behind it.
-struct Parked {
-    keys: Vec<u64>,
-    accepted_at: Timestamp,
-    /// Not before then.
-    until: Option<Timestamp>,
-    /// Whether it waits for its time, and so can be woken.
-    resting: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -222,13 +206,6 @@ impl Conductor {
         self.wait_out_quiet();
     }
 
-    fn wait_out_quiet(&mut self) {
-        let now = self.now();
-        if let Hold::Throttled(until) = self.pace.hold(now) {
-            self.set_alarm(until, Alarm::Quiet);
-        }
-    }
-
     fn until_next_alarm(&self) -> Duration {
         const LONG: Duration = Duration::from_secs(3600);
         let Some(Reverse((at, _))) = self.alarms.peek() else { return LONG };
@@ -262,17 +239,6 @@ impl Conductor {
         }
     }
 
-    /// An event keeps its turn, and goes on at its time.
-    fn rest(&mut self, position: Position, until: Timestamp) {
-        self.resting += 1;
-        self.set_alarm(until, Alarm::Turn(position));
-    }
-
-    fn park(&mut self, id: Id, source: &Arc<str>, parked: Parked) {
-        self.outside.join(id, source, people(&parked.keys));
-        self.parked.insert(id, parked);
-    }
-
     fn start_what_may_start(&mut self) {
         while self.may_send() {
             let parked = if self.parked_under_way < self.parked_at_once_max { self.outside.next() } else { None };
@@ -286,66 +252,9 @@ impl Conductor {
         }
     }
 
-    fn start_parked(&mut self, id: Id) {
-        let now = self.now();
-        let parked = self.parked.get_mut(&id).expect("who stands outside is parked");
-        if let Some(until) = parked.until.take_if(|until| *until > now) {
-            parked.resting = true;
-            self.set_alarm(until, Alarm::Parked(id));
-            return;
-        }
-        self.begin(id, None);
-    }
-
     fn may_send(&mut self) -> bool {
         let now = self.now();
         self.pace.hold(now) == Hold::Free
-    }
-
-    fn start_turn(&mut self, position: Position) {
-        let now = self.now();
-        if self.follows_a_parked_one(position) {
-            self.park_all(position);
-            return;
-        }
-        if self.is_after_a_parked_one(position) {
-            self.held_back.push(position);
-            return;
-        }
-        let turn = self.turns.get_mut(&position).expect("who stands in a line has a turn");
-        if let Some(until) = turn.until.take_if(|until| *until > now) {
-            self.rest(position, until);
-            return;
-        }
-        let (id, owed) =
-            turn.deliveries.front_mut().map(|(id, owed)| (*id, owed.take())).expect("a turn has deliveries");
-        self.begin(id, owed);
-    }
-
-    /// Whether an older delivery of the same person, which had left the line, is being attempted or about to be.
-    fn is_after_a_parked_one(&self, position: Position) -> bool {
-        let first = |key| self.outside.first(key).filter(|id| id.position < position);
-        let on_its_way = |id: Id| !self.parked[&id].resting;
-        people(&self.turns[&position].keys).filter_map(first).any(on_its_way)
-    }
-
-    /// Whether an older call about the same person and the same company is parked: this one undoes or changes what that
-    /// one will do, so it waits behind it.
-    fn follows_a_parked_one(&self, position: Position) -> bool {
-        let keys = &self.turns[&position].keys;
-        let shares_company = |id: Id| self.parked[&id].keys.iter().any(|key| key % 2 == 1 && keys.contains(key));
-        people(keys).flat_map(|key| self.outside.line(key)).any(shares_company)
-    }
-
-    /// An event's deliveries leave their line together, to wait behind a parked one.
-    fn park_all(&mut self, position: Position) {
-        let Some(turn) = self.turns.remove(&position) else { return };
-        for (id, owed) in turn.deliveries {
-            self.held -= owed.as_deref().map_or(0, size);
-            let (keys, accepted_at) = (turn.keys.clone(), turn.accepted_at);
-            self.park(id, &turn.source, Parked { keys, accepted_at, until: None, resting: false });
-        }
-        self.lanes.leave(position);
     }
 
     fn begin(&mut self, id: Id, owed: Option<Box<Owed>>) {
@@ -386,120 +295,6 @@ impl Conductor {
         }
     }
 
-    fn finish_turn(&mut self, id: Id, next: Next, delivered: bool) {
-        let position = id.position;
-        match next {
-            Next::Settled => {
-                self.open -= 1;
-                self.turn_done(position, delivered);
-            }
-            Next::Parked(until) => {
-                let turn = &self.turns[&position];
-                let (source, keys, accepted_at) = (turn.source.clone(), turn.keys.clone(), turn.accepted_at);
-                self.turn_done(position, false);
-                self.park(id, &source, Parked { keys, accepted_at, until: Some(until), resting: false });
-            }
-            Next::Again(until) => self.rest(position, until),
-            Next::Quiet(_) | Next::Unauthorized => self.lanes.again(position),
-        }
-    }
-
-    /// The first delivery of a turn is done with: the next one of the same event follows, else those behind move up.
-    fn turn_done(&mut self, position: Position, delivered: bool) {
-        let turn = self.turns.get_mut(&position).expect("who is under way has a turn");
-        turn.deliveries.pop_front();
-        if delivered {
-            let keys = turn.keys.clone();
-            self.wake(&keys);
-        }
-        if self.turns[&position].deliveries.is_empty() {
-            self.turns.remove(&position);
-            self.lanes.leave(position);
-        } else {
-            self.lanes.again(position);
-        }
-    }
-
-    fn finish_parked(&mut self, id: Id, next: Next, delivered: bool) {
-        self.parked_under_way -= 1;
-        for position in std::mem::take(&mut self.held_back) {
-            self.lanes.again(position);
-        }
-        match next {
-            Next::Settled => {
-                self.open -= 1;
-                self.outside.leave(id);
-                if let Some(parked) = self.parked.remove(&id).filter(|_| delivered) {
-                    self.wake(&parked.keys);
-                }
-            }
-            Next::Again(until) | Next::Parked(until) => {
-                self.parked.get_mut(&id).expect("it is parked").until = Some(until);
-                self.outside.again(id);
-            }
-            Next::Quiet(_) | Next::Unauthorized => self.outside.again(id),
-        }
-    }
-
-    /// Something about a person was delivered: whoever waits for that person's contact has a reason to try.
-    fn wake(&mut self, keys: &[u64]) {
-        for key in people(keys) {
-            if let Some(id) = self.outside.first(key) {
-                self.wake_one(id);
-            }
-        }
-    }
-
-    fn wake_one(&mut self, id: Id) {
-        if let Some(parked) = self.parked.get_mut(&id).filter(|parked| parked.resting) {
-            parked.resting = false;
-            self.outside.again(id);
-        }
-    }
-
-    /// Says once that a destination is in trouble, and once that it is not any more.
-    fn tell_of_trouble(&mut self, trouble: Option<Cow<'static, str>>, delivered: bool) {
-        let name = &self.connection.name;
-        match trouble {
-            Some(code) if !self.in_trouble => {
-                self.in_trouble = true;
-                tracing::warn!(destination.name = %name, %code, "The destination is in trouble; deliveries wait and are attempted again");
-            }
-            None if delivered && self.in_trouble => {
-                self.in_trouble = false;
-                tracing::info!(destination.name = %name, "The destination takes deliveries again");
-            }
-            _ => {}
-        }
-    }
-
-    fn quiet(&mut self, until: Timestamp) {
-        let now = self.now();
-        if matches!(self.pace.hold(now), Hold::Free | Hold::Full) {
-            tracing::debug!(destination.name = %self.connection.name, %until, "The destination's allowance is used up");
-        }
-        self.pace.throttle(until, now);
-        self.wait_out_quiet();
-    }
-
-    fn unauthorized(&mut self) {
-        if self.pace.is_unauthorized() {
-            return;
-        }
-        self.pace.refuse();
-        self.set_alarm(self.now() + self.probe_interval, Alarm::Probe(self.generation));
-        tracing::error!(
-            destination.name = %self.connection.name,
-            "The destination refuses the credentials; nothing is lost, deliveries wait until they work"
-        );
-    }
-
-    fn resume(&mut self) {
-        self.pace.authorize();
-        self.wait_out_quiet();
-        tracing::info!(destination.name = %self.connection.name, "The credentials work again");
-    }
-
     fn ring(&mut self) {
         let now = self.now();
         while let Some(Reverse((at, alarm))) = self.alarms.peek().copied() {
@@ -518,18 +313,6 @@ impl Conductor {
                 Alarm::Probe(_) => {}
             }
         }
-    }
-
-    fn probe(&mut self) {
-        if self.pace.hold(self.now()) == Hold::Off {
-            self.set_alarm(self.now() + self.probe_interval, Alarm::Probe(self.generation));
-            return;
-        }
-        let (connection, generation) = (self.connection.clone(), self.generation);
-        self.running.spawn(async move {
-            let works = connection.destination.probe().await.is_ok();
-            (generation, Done::Probe { works })
-        });
     }
 
     /// Brings the gauges up to date.
@@ -551,11 +334,6 @@ impl Conductor {
         let oldest = turn.into_iter().chain(parked).min();
         self.oldest.store(oldest.map_or(0, |at| at.as_millisecond()), Ordering::Relaxed);
     }
-}
-
-/// The keys of people; those of companies are odd.
-fn people(keys: &[u64]) -> impl Iterator<Item = u64> {
-    keys.iter().copied().filter(|key| key % 2 == 0)
 }
 
 /// Roughly how much memory a delivery takes.

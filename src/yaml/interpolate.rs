@@ -20,6 +20,8 @@ pub struct Lookup<'l> {
 pub enum Missing {
     /// A mistake.
     Refused,
+    /// A mistake, except in the file of a destination that is switched off.
+    RefusedWhenOn,
     /// Nothing, because nothing is sent: a word stands for it.
     Ignored,
 }

@@ -13,7 +13,7 @@ use interline::destination::{self, Context, Destination, Performed, intercom};
 use interline::json::Json;
 use interline::metrics::Metrics;
 use interline::sandbox::{Effect, Fault, Running, Sandbox, SearchLag, Seed, Settings, Status, UnknownAttributes};
-use interline::yaml::Lookup;
+use interline::yaml::{Lookup, Missing};
 use serde_json::{Value, json};
 
 use crate::support::now;
@@ -236,7 +236,11 @@ async fn a_connection_talks_to_its_own_host_alone() {
 fn shipped(file: &str) -> interline::mapping::Mappings {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings").join(file);
     let text = std::fs::read_to_string(path).unwrap();
-    let lookup = Lookup { environment: &|_| Some("token".to_owned()), file: &|path| Err(path.to_owned()) };
+    let lookup = Lookup {
+        environment: &|_| Some("token".to_owned()),
+        file: &|path| Err(path.to_owned()),
+        missing: Missing::Refused,
+    };
     destination::compile(&text, file, None, lookup).unwrap().mappings
 }
 

@@ -1,0 +1,105 @@
+//! Deliveries that came too early: when they go, who waits behind them, and what wakes them.
+
+use std::sync::Arc;
+
+use super::{Alarm, Conductor, size};
+use crate::delivery::{Id, Position};
+use crate::instant::Timestamp;
+use crate::router::attempt::Next;
+
+/// A delivery that came too early. It has left its line, because the very event it waits for may stand behind it there,
+/// and stands in a line of such deliveries, where its person's others wait behind it.
+pub(super) struct Parked {
+    pub(super) keys: Vec<u64>,
+    pub(super) accepted_at: Timestamp,
+    /// Not before then.
+    pub(super) until: Option<Timestamp>,
+    /// Whether it waits for its time, and so can be woken.
+    pub(super) resting: bool,
+}
+
+impl Conductor {
+    pub(super) fn park(&mut self, id: Id, source: &Arc<str>, parked: Parked) {
+        self.outside.join(id, source, people(&parked.keys));
+        self.parked.insert(id, parked);
+    }
+
+    pub(super) fn start_parked(&mut self, id: Id) {
+        let now = self.now();
+        let parked = self.parked.get_mut(&id).expect("who stands outside is parked");
+        if let Some(until) = parked.until.take_if(|until| *until > now) {
+            parked.resting = true;
+            self.set_alarm(until, Alarm::Parked(id));
+            return;
+        }
+        self.begin(id, None);
+    }
+
+    /// Whether an older delivery of the same person, which had left the line, is being attempted or about to be.
+    pub(super) fn is_after_a_parked_one(&self, position: Position) -> bool {
+        let first = |key| self.outside.first(key).filter(|id| id.position < position);
+        let on_its_way = |id: Id| !self.parked[&id].resting;
+        people(&self.turns[&position].keys).filter_map(first).any(on_its_way)
+    }
+
+    /// Whether an older call about the same person and the same company is parked: this one undoes or changes what that
+    /// one will do, so it waits behind it.
+    pub(super) fn follows_a_parked_one(&self, position: Position) -> bool {
+        let keys = &self.turns[&position].keys;
+        let shares_company = |id: Id| self.parked[&id].keys.iter().any(|key| key % 2 == 1 && keys.contains(key));
+        people(keys).flat_map(|key| self.outside.line(key)).any(shares_company)
+    }
+
+    /// An event's deliveries leave their line together, to wait behind a parked one.
+    pub(super) fn park_all(&mut self, position: Position) {
+        let Some(turn) = self.turns.remove(&position) else { return };
+        for (id, owed) in turn.deliveries {
+            self.held -= owed.as_deref().map_or(0, size);
+            let (keys, accepted_at) = (turn.keys.clone(), turn.accepted_at);
+            self.park(id, &turn.source, Parked { keys, accepted_at, until: None, resting: false });
+        }
+        self.lanes.leave(position);
+    }
+
+    pub(super) fn finish_parked(&mut self, id: Id, next: Next, delivered: bool) {
+        self.parked_under_way -= 1;
+        for position in std::mem::take(&mut self.held_back) {
+            self.lanes.again(position);
+        }
+        match next {
+            Next::Settled => {
+                self.open -= 1;
+                self.outside.leave(id);
+                if let Some(parked) = self.parked.remove(&id).filter(|_| delivered) {
+                    self.wake(&parked.keys);
+                }
+            }
+            Next::Again(until) | Next::Parked(until) => {
+                self.parked.get_mut(&id).expect("it is parked").until = Some(until);
+                self.outside.again(id);
+            }
+            Next::Quiet(_) | Next::Unauthorized => self.outside.again(id),
+        }
+    }
+
+    /// Something about a person was delivered: whoever waits for that person's contact has a reason to try.
+    pub(super) fn wake(&mut self, keys: &[u64]) {
+        for key in people(keys) {
+            if let Some(id) = self.outside.first(key) {
+                self.wake_one(id);
+            }
+        }
+    }
+
+    pub(super) fn wake_one(&mut self, id: Id) {
+        if let Some(parked) = self.parked.get_mut(&id).filter(|parked| parked.resting) {
+            parked.resting = false;
+            self.outside.again(id);
+        }
+    }
+}
+
+/// The keys of people; those of companies are odd.
+fn people(keys: &[u64]) -> impl Iterator<Item = u64> {
+    keys.iter().copied().filter(|key| key % 2 == 0)
+}

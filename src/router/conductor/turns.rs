@@ -1,0 +1,83 @@
+//! Turns: an event's deliveries go one after the other while the event is at the head of its lines.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::parked::Parked;
+use super::{Alarm, Conductor};
+use crate::delivery::{Id, Position};
+use crate::instant::Timestamp;
+use crate::router::attempt::Next;
+use crate::store::Owed;
+
+/// The open deliveries of one event, brought one after the other while the event has its turn.
+pub(super) struct Turn {
+    pub(super) source: Arc<str>,
+    pub(super) keys: Vec<u64>,
+    pub(super) accepted_at: Timestamp,
+    pub(super) deliveries: VecDeque<(Id, Option<Box<Owed>>)>,
+    /// Not before then.
+    pub(super) until: Option<Timestamp>,
+}
+
+impl Conductor {
+    pub(super) fn start_turn(&mut self, position: Position) {
+        let now = self.now();
+        if self.follows_a_parked_one(position) {
+            self.park_all(position);
+            return;
+        }
+        if self.is_after_a_parked_one(position) {
+            self.held_back.push(position);
+            return;
+        }
+        let turn = self.turns.get_mut(&position).expect("who stands in a line has a turn");
+        if let Some(until) = turn.until.take_if(|until| *until > now) {
+            self.rest(position, until);
+            return;
+        }
+        let (id, owed) =
+            turn.deliveries.front_mut().map(|(id, owed)| (*id, owed.take())).expect("a turn has deliveries");
+        self.begin(id, owed);
+    }
+
+    /// An event keeps its turn, and goes on at its time.
+    pub(super) fn rest(&mut self, position: Position, until: Timestamp) {
+        self.resting += 1;
+        self.set_alarm(until, Alarm::Turn(position));
+    }
+
+    pub(super) fn finish_turn(&mut self, id: Id, next: Next, delivered: bool) {
+        let position = id.position;
+        match next {
+            Next::Settled => {
+                self.open -= 1;
+                self.turn_done(position, delivered);
+            }
+            Next::Parked(until) => {
+                let turn = &self.turns[&position];
+                let (source, keys, accepted_at) = (turn.source.clone(), turn.keys.clone(), turn.accepted_at);
+                self.turn_done(position, false);
+                self.park(id, &source, Parked { keys, accepted_at, until: Some(until), resting: false });
+            }
+            Next::Again(until) => self.rest(position, until),
+            Next::Quiet(_) | Next::Unauthorized => self.lanes.again(position),
+        }
+    }
+
+    /// The first delivery of a turn is done with: the next one of the same event follows, else those behind move up.
+    pub(super) fn turn_done(&mut self, position: Position, delivered: bool) {
+        let turn = self.turns.get_mut(&position).expect("who is under way has a turn");
+        turn.deliveries.pop_front();
+        if delivered {
+            let keys = turn.keys.clone();
+            self.wake(&keys);
+        }
+        if self.turns[&position].deliveries.is_empty() {
+            self.turns.remove(&position);
+            self.lanes.leave(position);
+        } else {
+            self.lanes.again(position);
+        }
+    }
+}
