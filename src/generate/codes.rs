@@ -121,6 +121,10 @@ pub(super) const ALL: &[Code] = &[
         "the workspace does not have a custom attribute; with `drop` a warning, and it was left out",
     ),
     delivery("busy", "the destination is busy with the same thing"),
+    delivery(
+        "code_refused",
+        "signing in: Intercom does not take the code, or client id and secret are not those of the app",
+    ),
     delivery("company_absent", "the company is not there, so there is nothing to undo"),
     delivery("company_limit", "the contact is in as many companies as Intercom takes"),
     delivery("company_not_found", "the company is not there"),
@@ -136,6 +140,7 @@ pub(super) const ALL: &[Code] = &[
     delivery("contact_not_found", "the contact is not there yet"),
     delivery("contact_unarchived", "warning: the contact was archived and is not any longer"),
     delivery("email_taken", "warning: the e-mail address belongs to another contact and was left out"),
+    delivery("erase_unsupported", "deleting a person: the destination has no way to"),
     delivery("event_names_exhausted", "the workspace has as many event names as Intercom takes"),
     delivery("gone", "the destination has given this up"),
     delivery("id_invalid", "an id cannot stand in a path"),
@@ -159,6 +164,7 @@ pub(super) const ALL: &[Code] = &[
     delivery("request_refused", "a raw request would leave the connection's host or speak for somebody else"),
     delivery("role_kept", "warning: a user was not made a lead"),
     delivery("server_error", "the destination had an error of its own"),
+    delivery("still_there", "deleting a person: Intercom still shows the contact after it was deleted"),
     delivery("tag_absent", "the tag is not there, so there is nothing to undo"),
     delivery("tag_in_use", "a tag that is used elsewhere cannot be deleted"),
     delivery("ticket_not_found", "the ticket is not there"),
@@ -168,6 +174,11 @@ pub(super) const ALL: &[Code] = &[
     delivery("unchanged", "the update would change nothing"),
     delivery("unexpected_reply", "the destination's reply is none that is known"),
     delivery("version_invalid", "the destination does not know the version that is asked for"),
+    delivery("workspace_changed", "the token opens another workspace than the one everything went to before"),
+    delivery(
+        "workspace_unknown",
+        "which workspace was seen last cannot be read from, or written to, the data directory",
+    ),
 ];
 
 /// The codes met somewhere, in the order of their words.

@@ -8,7 +8,8 @@ use crate::destination::{KINDS, Kind};
 use crate::mapping::file::MAPPINGS_MAX;
 
 const KIND: &str = "Which third party the file is for.";
-const ENABLED: &str = "Whether anything is sent. Default: `true`.";
+const ENABLED: &str =
+    "Whether anything is sent. While it is off, what its settings name in `${…}` need not be there. Default: `true`.";
 const SOURCES: &str =
     "The sources whose events this destination gets, by their names in `interline.yaml`. Left out: all of them.";
 const SETTINGS: &str = "How the third party is reached, and what to do where there is a choice.";
