@@ -7,7 +7,9 @@ export function tables(page) {
   for (const section of page.split(/^(?=#{2,3} )/m)) {
     const [heading, ...lines] = section.split('\n')
     const action = /^### `(\w+)`$/.exec(heading)
-    if (action) actions.set(action[1], { summary: lines.join('\n').trim(), fields: new Map([...cells(lines, 4)].map(([name, row]) => [name, row[3]])) })
+    // What only reads stands in no mapping, so an editor must not offer it.
+    const reads = lines.includes('Only reads: by hand, not in mappings.')
+    if (action && !reads) actions.set(action[1], { summary: lines.join('\n').trim(), fields: new Map([...cells(lines, 4)].map(([name, row]) => [name, row[3]])) })
     if (heading === '## Directives') for (const [name, row] of cells(lines, 3)) directives.set(name, { docs: row[1], example: code(row[2]) })
   }
   if (!actions.size || !directives.size) throw new Error('mappings/README.md has no tables of actions and directives')
