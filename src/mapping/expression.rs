@@ -52,14 +52,17 @@ impl Expression {
                 let mut object = Object::new();
                 for (name, expression) in members {
                     if let Some(value) = expression.resolve(scope) {
-                        object.push_new(&**name, value.into_owned());
+                        object.push_new(&**name, scope.keep(value)?);
                     }
                 }
                 Some(Cow::Owned(Json::Object(object)))
             }
             Expression::List(items) => {
-                let items = items.iter().map(|item| item.resolve(scope).map_or(Json::Null, Cow::into_owned));
-                Some(Cow::Owned(Json::List(items.collect())))
+                let item = |item: &'e Expression| match item.resolve(scope) {
+                    Some(value) => scope.keep(value),
+                    None => Some(Json::Null),
+                };
+                Some(Cow::Owned(Json::List(items.iter().map(item).collect::<Option<_>>()?)))
             }
         }
     }

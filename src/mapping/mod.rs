@@ -198,7 +198,7 @@ impl Filled {
         warnings: &mut Vec<Warning>,
     ) -> Result<Option<Json<'e>>, Unfit> {
         let field = self.field;
-        let found = self.expression.resolve(scope);
+        let found = scope.resolve(&self.expression);
         warnings.extend(scope.take_notes().into_iter().map(|note| note.about(&field.name)));
         match coerce(field, found, warnings) {
             Ok(None) if field.required => {
@@ -217,10 +217,9 @@ impl Filled {
         }
     }
 
-    fn explain(&self, scope: &Scope<'_>, on_invalid: OnInvalid) -> ExplainedField {
-        let scope = Scope::new(scope.event());
+    fn explain<'e>(&'e self, scope: &Scope<'e>, on_invalid: OnInvalid) -> ExplainedField {
         let mut warnings = Vec::new();
-        let (coerced, error) = match self.fill(&scope, on_invalid, &mut warnings) {
+        let (coerced, error) = match self.fill(scope, on_invalid, &mut warnings) {
             Ok(value) => (value.map(Json::into_owned), None),
             Err(unfit) => (None, Some(unfit)),
         };
@@ -228,7 +227,7 @@ impl Filled {
             field: &self.field.name,
             expression: self.text.clone(),
             is_default: self.is_default,
-            value: self.expression.resolve(&scope).map(|value| value.into_owned().into_owned()),
+            value: Scope::new(scope.event()).resolve(&self.expression).map(|value| value.into_owned().into_owned()),
             coerced,
             error,
             warnings,

@@ -219,7 +219,12 @@ impl Follower {
         let now = (self.surroundings.clock)();
         let connections: Vec<_> =
             self.lines.iter().filter(|line| line.is_on).map(|line| line.connection.clone()).collect();
-        let routed: Vec<Routed> = events.iter().map(|stored| route::route(stored, &connections, now)).collect();
+        let mut routed = Vec::with_capacity(events.len());
+        for stored in &events {
+            routed.push(route::route(stored, &connections, now));
+            // Events may be much work; others have their turn between two.
+            tokio::task::yield_now().await;
+        }
         while let Err(error) = self.store.route(routed.clone()).await {
             wait_for_store(&error).await;
         }

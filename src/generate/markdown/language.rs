@@ -48,7 +48,9 @@ than letters, digits and `_` stands in brackets and quotes: `$.properties['foo-b
 read as `$.a[0].b` and `$['sp ace']`, with a warning. Inside `{{ … }}` and `@path` the `$.` may be missing and names may hold
 any character. The functions are `length`, `count`, `value`, `match` and `search`; a pattern that is taken from the event is
 compiled for every value, which is slow and said in a warning. `in`, `nin` and the other operators of other dialects are
-refused. What would have to look at more than 250,000 values comes to nothing, with a warning.
+refused. A
+mapping may look at 250,000 values of an event, or as much text as takes that long; a field that would need more comes to
+nothing as a whole, with a warning.
 ";
 
 const DIRECTIVES: &str = "

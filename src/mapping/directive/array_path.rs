@@ -44,11 +44,19 @@ struct ArrayPath {
 impl Directive for ArrayPath {
     fn resolve<'e>(&'e self, scope: &Scope<'e>) -> Found<'e> {
         let found = self.of.resolve(scope)?;
-        let one = |item| scope.inside(item, &self.shape).map_or(Json::Null, Cow::into_owned);
+        let one = |item| {
+            let shaped = scope.inside(item, &self.shape);
+            scope.is_within()?;
+            shaped.map_or(Some(Json::Null), |shaped| scope.keep(shaped))
+        };
         let shaped = match found {
-            Cow::Borrowed(Json::List(items)) => items.iter().map(|item| one(Cow::Borrowed(item))).collect(),
-            Cow::Owned(Json::List(items)) => items.into_iter().map(|item| one(Cow::Owned(item))).collect(),
-            object if object.as_object().is_some() => vec![one(object)],
+            Cow::Borrowed(Json::List(items)) => {
+                items.iter().map(|item| one(Cow::Borrowed(item))).collect::<Option<_>>()?
+            }
+            Cow::Owned(Json::List(items)) => {
+                items.into_iter().map(|item| one(Cow::Owned(item))).collect::<Option<_>>()?
+            }
+            object if object.as_object().is_some() => vec![one(object)?],
             other => return Some(other),
         };
         Some(Cow::Owned(Json::List(shaped)))

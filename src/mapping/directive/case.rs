@@ -1,11 +1,8 @@
 //! `$case`: text in small letters or capitals.
 
-use std::borrow::Cow;
-
 use serde_json::json;
 
 use super::{Arguments, Directive, Example, Kind, Sign, any, made, object};
-use crate::json::Json;
 use crate::mapping::expression::{Expression, Found, Reader};
 use crate::mapping::path::Scope;
 use crate::yaml::Node;
@@ -38,8 +35,9 @@ impl Directive for Case {
     fn resolve<'e>(&'e self, scope: &Scope<'e>) -> Found<'e> {
         let found = self.value.resolve(scope)?;
         let Some(text) = found.as_str() else { return Some(found) };
+        scope.work(text.len())?;
         let text = if self.is_upper { text.to_uppercase() } else { text.to_lowercase() };
-        Some(Cow::Owned(Json::from(text)))
+        scope.text("$case", text)
     }
 }
 

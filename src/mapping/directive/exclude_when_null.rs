@@ -33,7 +33,7 @@ impl Directive for ExcludeWhenNull {
         let found = self.0.resolve(scope)?;
         match found.as_ref() {
             Json::Null => None,
-            Json::Object(_) => Some(Cow::Owned(without_nulls(found.into_owned()))),
+            Json::Object(_) => Some(Cow::Owned(without_nulls(scope.keep(found)?))),
             _ => Some(found),
         }
     }

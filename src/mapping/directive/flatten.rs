@@ -46,7 +46,7 @@ impl Directive for Flatten {
     fn resolve<'e>(&'e self, scope: &Scope<'e>) -> Found<'e> {
         let mut flat = Vec::new();
         if let Some(found) = self.value.resolve(scope) {
-            self.push(String::new(), found.into_owned(), &mut flat, scope)?;
+            self.push(String::new(), scope.keep(found)?, &mut flat, scope)?;
         }
         Some(Cow::Owned(Json::Object(flat.into_iter().collect::<Object<'e>>())))
     }
@@ -63,8 +63,10 @@ impl Flatten {
         way: String,
         json: Json<'e>,
         flat: &mut Vec<(Cow<'e, str>, Json<'e>)>,
-        scope: &Scope<'_>,
+        scope: &Scope<'e>,
     ) -> Option<()> {
+        // A long key comes again with everything below it.
+        scope.work(way.len())?;
         match json {
             Json::Object(object) => {
                 object.into_iter().try_for_each(|(key, value)| self.push(self.further(&way, &key), value, flat, scope))
@@ -72,8 +74,6 @@ impl Flatten {
             Json::List(items) if !self.omit_arrays => (items.into_iter().enumerate())
                 .try_for_each(|(at, value)| self.push(self.further(&way, &at.to_string()), value, flat, scope)),
             other => {
-                // A long key comes again with everything below it.
-                scope.work(way.len())?;
                 flat.push((way.into(), other));
                 Some(())
             }

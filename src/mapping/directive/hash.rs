@@ -45,6 +45,8 @@ impl Directive for Hash {
                 return None;
             }
         };
+        // The sum of a byte is some ten times the work of its copy.
+        scope.work(text.len().saturating_mul(8))?;
         let mut hex = String::with_capacity(64);
         for byte in Sha256::digest(text.as_bytes()) {
             // Writing into a `String` cannot fail.

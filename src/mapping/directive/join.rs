@@ -1,13 +1,10 @@
 //! `$join`: a list as one text.
 
-use std::borrow::Cow;
-
 use serde_json::json;
 
 use super::{Arguments, Directive, Example, Kind, Sign, any, made, object};
-use crate::json::Json;
 use crate::mapping::expression::{Expression, Found, Reader};
-use crate::mapping::path::Scope;
+use crate::mapping::path::{Scope, TEXT_MAX};
 use crate::mapping::text::push;
 use crate::yaml::Node;
 
@@ -50,9 +47,14 @@ impl Directive for Join {
             if !text.is_empty() {
                 text.push_str(&self.separator);
             }
+            scope.work(item.weight())?;
             push(&mut text, item);
+            if text.len() > TEXT_MAX {
+                scope.too_long("$join");
+                return None;
+            }
         }
-        (!text.is_empty()).then(|| Cow::Owned(Json::from(text)))
+        if text.is_empty() { None } else { scope.text("$join", text) }
     }
 
     fn gives(&self) -> Option<&'static str> {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::json;
 
 use super::{Arguments, Directive, Example, Kind, Sign, VALUE_LOST, any, made, object};
-use crate::json::{self, Json};
+use crate::json;
 use crate::mapping::expression::{Expression, Found, Reader};
 use crate::mapping::path::Scope;
 use crate::yaml::Node;
@@ -39,7 +39,8 @@ struct Encode(Expression);
 impl Directive for Encode {
     fn resolve<'e>(&'e self, scope: &Scope<'e>) -> Found<'e> {
         let found = self.0.resolve(scope)?;
-        Some(Cow::Owned(Json::from(found.to_string())))
+        scope.work(found.weight())?;
+        scope.text("$json", found.to_string())
     }
 
     fn gives(&self) -> Option<&'static str> {
@@ -54,6 +55,8 @@ impl Directive for Decode {
     fn resolve<'e>(&'e self, scope: &Scope<'e>) -> Found<'e> {
         let found = self.0.resolve(scope)?;
         let Some(text) = found.as_str() else { return Some(found) };
+        // A text of brackets is as many values.
+        scope.work(text.len().saturating_mul(4))?;
         match json::parse(text.as_bytes()) {
             Ok(json) => Some(Cow::Owned(json.into_owned())),
             Err(error) => {

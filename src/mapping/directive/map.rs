@@ -46,15 +46,20 @@ struct Map {
 impl Directive for Map {
     fn resolve<'e>(&'e self, scope: &Scope<'e>) -> Found<'e> {
         let items = self.over.resolve(scope).filter(|found| !found.is_null())?;
-        let with: Vec<(&'e str, Json<'e>)> = (self.with.iter())
-            .filter_map(|(name, value)| Some((&**name, value.resolve(scope)?.into_owned())))
-            .collect();
-        let one = |item| scope.inside(beside(item, &with), &self.to).map(Cow::into_owned);
-        let mapped = match items {
-            Cow::Borrowed(Json::List(items)) => items.iter().filter_map(|item| one(Cow::Borrowed(item))).collect(),
-            Cow::Owned(Json::List(items)) => items.into_iter().filter_map(|item| one(Cow::Owned(item))).collect(),
-            single => one(single).into_iter().collect(),
+        let with: Vec<(&'e str, Found<'e>)> =
+            self.with.iter().map(|(name, value)| (&**name, value.resolve(scope))).collect();
+        let mut mapped = Vec::new();
+        let mut one = |item| {
+            if let Some(found) = scope.inside(beside(item, &with, scope)?, &self.to) {
+                mapped.push(scope.keep(found)?);
+            }
+            scope.is_within()
         };
+        match items {
+            Cow::Borrowed(Json::List(items)) => items.iter().try_for_each(|item| one(Cow::Borrowed(item)))?,
+            Cow::Owned(Json::List(items)) => items.into_iter().try_for_each(|item| one(Cow::Owned(item)))?,
+            single => one(single)?,
+        }
         Some(Cow::Owned(Json::List(mapped)))
     }
 
@@ -63,17 +68,22 @@ impl Directive for Map {
     }
 }
 
-/// An item with values of the event beside its own.
-fn beside<'e>(item: Cow<'e, Json<'e>>, with: &[(&'e str, Json<'e>)]) -> Cow<'e, Json<'e>> {
+/// An item with values of the event beside its own: copies, each counted before it is made.
+fn beside<'e>(item: Cow<'e, Json<'e>>, with: &[(&'e str, Found<'e>)], scope: &Scope<'e>) -> Option<Cow<'e, Json<'e>>> {
     if with.is_empty() {
-        return item;
+        return Some(item);
     }
-    let mut members = match item.into_owned() {
+    let mut members = match scope.keep(item)? {
         Json::Object(members) => members,
         other => [(Cow::Borrowed("item"), other)].into_iter().collect::<Object<'e>>(),
     };
-    with.iter().for_each(|(name, value)| members.insert(*name, value.clone()));
-    Cow::Owned(Json::Object(members))
+    for (name, value) in with {
+        if let Some(value) = value {
+            scope.work(value.weight())?;
+            members.insert(*name, value.as_ref().clone());
+        }
+    }
+    Some(Cow::Owned(Json::Object(members)))
 }
 
 fn parse(node: &Node, _: Sign, reader: &mut Reader<'_>) -> Option<Expression> {

@@ -49,7 +49,7 @@ impl Directive for Merge {
             match expression.resolve(scope) {
                 None => {}
                 Some(found) if found.is_null() => {}
-                Some(found) => match found.into_owned() {
+                Some(found) => match scope.keep(found)? {
                     Json::Object(object) => members.extend(object),
                     other => scope.note(VALUE_LOST, "`$merge` passes over what is not an object", &other),
                 },

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{Arguments, Directive, Example, Kind, Sign, VALUE_LOST, any, invalid, made, object};
 use crate::json::Json;
 use crate::mapping::expression::{Expression, Found, Reader, is_empty};
-use crate::mapping::path::Scope;
+use crate::mapping::path::{Scope, TEXT_MAX};
 use crate::mapping::text;
 use crate::yaml::{Node, cut};
 
@@ -54,8 +54,6 @@ const PATTERN_MAX_SEGMENT: usize = 10;
 /// How much memory a compiled pattern may take, in bytes: it is kept for each mapping, and bounds the work for each
 /// character.
 const COMPILED_MAX: usize = 256 * 1024;
-/// How long a result may be, in bytes: a pattern that matches often and a long replacement multiply.
-const RESULT_MAX: usize = 1024 * 1024;
 
 #[derive(Debug)]
 struct Replace {
@@ -69,6 +67,8 @@ struct Replace {
 struct Pass {
     pattern: Regex,
     replacement: Box<str>,
+    /// Whether it is more than plain text.
+    is_regex: bool,
     /// Whether `$…` in the replacement means something.
     expands: bool,
 }
@@ -91,9 +91,10 @@ impl Directive for Replace {
             }
         };
         let mut passes = self.passes.iter();
-        let replaced = passes.try_fold(text.into_owned(), |text, pass| pass.run(&text, self.is_global));
-        if replaced.is_none() {
-            scope.note(VALUE_LOST, "`$replace` would make it longer than 1 MB", &found);
+        scope.work(text.len())?;
+        let replaced = passes.try_fold(text.into_owned(), |text, pass| pass.run(&text, self.is_global, scope));
+        if replaced.is_none() && scope.is_within().is_some() {
+            scope.too_long("$replace");
         }
         replaced.map(|text| Cow::Owned(Json::from(text)))
     }
@@ -104,14 +105,16 @@ impl Directive for Replace {
 }
 
 impl Pass {
-    /// The text after this pass; `None` when it would be too long.
-    fn run(&self, text: &str, is_global: bool) -> Option<String> {
+    /// The text after this pass; `None` when it would be too long or too much work.
+    fn run(&self, text: &str, is_global: bool, scope: &Scope<'_>) -> Option<String> {
+        scope.work(text.len())?;
         let mut made = String::with_capacity(text.len());
         let mut at = 0;
         for captures in self.pattern.captures_iter(text) {
             let whole = captures.get(0)?;
+            let before = made.len();
             made.push_str(&text[at..whole.start()]);
-            if self.expands && made.len() + self.replacement.matches('$').count() * whole.len() > RESULT_MAX {
+            if self.expands && made.len() + self.replacement.matches('$').count() * whole.len() > TEXT_MAX {
                 return None;
             }
             match self.expands {
@@ -119,15 +122,20 @@ impl Pass {
                 false => made.push_str(&self.replacement),
             }
             at = whole.end();
-            if made.len() > RESULT_MAX {
+            if made.len() > TEXT_MAX {
                 return None;
+            }
+            scope.work(made.len() - before)?;
+            // The next may look at all that is left before it knows that there is none; plain text never looks back.
+            if self.is_regex {
+                scope.search(text.len() - at)?;
             }
             if !is_global {
                 break;
             }
         }
         made.push_str(&text[at..]);
-        (made.len() <= RESULT_MAX).then_some(made)
+        (made.len() <= TEXT_MAX).then_some(made)
     }
 }
 
@@ -172,7 +180,7 @@ fn pass(
         (false, Sign::At) if replacement.contains('$') => (from_javascript(replacement), true),
         (false, _) => (replacement.to_owned(), false),
     };
-    Some(Pass { pattern: compiled?, replacement: replacement.into(), expands })
+    Some(Pass { pattern: compiled?, is_regex, replacement: replacement.into(), expands })
 }
 
 /// Text of a length that may be.

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{Directive, Example, Kind, Sign, made, refuse};
 use crate::json::Json;
 use crate::mapping::expression::{Expression, Found, Reader};
-use crate::mapping::path::{Path, Scope, Spelling};
+use crate::mapping::path::{Path, Scope, Spelling, TEXT_MAX};
 use crate::mapping::text::push;
 use crate::yaml::{Node, Value};
 
@@ -50,7 +50,10 @@ enum Part {
 
 impl Directive for Template {
     fn resolve<'e>(&'e self, scope: &Scope<'e>) -> Found<'e> {
-        self.render(scope).map(|text| Cow::Owned(Json::String(text)))
+        match self.render(scope)? {
+            Cow::Borrowed(text) => Some(Cow::Owned(Json::String(Cow::Borrowed(text)))),
+            Cow::Owned(text) => scope.text("$template", text),
+        }
     }
 
     fn gives(&self) -> Option<&'static str> {
@@ -61,10 +64,16 @@ impl Directive for Template {
 impl Template {
     fn render<'e>(&'e self, scope: &Scope<'e>) -> Option<Cow<'e, str>> {
         if let [Part::Path(path)] = self.parts.as_slice() {
-            return Some(match path.resolve(scope) {
-                Some(Cow::Borrowed(Json::String(text))) => Cow::Borrowed(text.as_ref()),
-                found => text_of(found),
-            });
+            return match path.resolve(scope) {
+                Some(Cow::Borrowed(Json::String(text))) => Some(Cow::Borrowed(text.as_ref())),
+                Some(found) => {
+                    let mut text = String::new();
+                    scope.work(found.weight())?;
+                    push(&mut text, &found);
+                    Some(text.into())
+                }
+                None => Some("".into()),
+            };
         }
         let mut text = String::with_capacity(32);
         let (mut filled, mut left_out) = (false, false);
@@ -76,9 +85,14 @@ impl Template {
                     Some(value) if value.is_null() => left_out = true,
                     Some(value) => {
                         filled = true;
+                        scope.work(value.weight())?;
                         push(&mut text, &value);
                     }
                 },
+            }
+            if text.len() > TEXT_MAX {
+                scope.too_long("$template");
+                return None;
             }
         }
         Some(match (filled, left_out) {
@@ -88,14 +102,6 @@ impl Template {
             (false, _) => "".into(),
         })
     }
-}
-
-fn text_of<'e>(found: Found<'_>) -> Cow<'e, str> {
-    let mut text = String::new();
-    if let Some(value) = found {
-        push(&mut text, &value);
-    }
-    text.into()
 }
 
 /// Reads a text with `{{ … }}` in it; text without is a literal.

@@ -64,7 +64,7 @@ impl Filter {
             Filter::Exists(nodes) => !nodes.find(walk, value).is_empty(),
             Filter::Compares(left, operator, right) => {
                 let (left, right) = (left.of(walk, value), right.of(walk, value));
-                compares(left.as_deref(), *operator, right.as_deref())
+                compares(walk, left.as_deref(), *operator, right.as_deref())
             }
             Filter::Matches(text, pattern) => {
                 let text = text.of(walk, value);
@@ -75,19 +75,29 @@ impl Filter {
 }
 
 impl Filter {
-    /// Whether it compiles a pattern again for every value.
+    /// Whether it compiles patterns of the event.
     pub fn is_slow(&self) -> bool {
         match self {
             Filter::Any(parts) | Filter::All(parts) => parts.iter().any(Filter::is_slow),
             Filter::Not(part) => part.is_slow(),
             Filter::Exists(nodes) => query::is_slow(&nodes.segments),
-            Filter::Compares(..) | Filter::Matches(_, Pattern::Fixed(_)) => false,
+            Filter::Compares(left, _, right) => left.is_slow() || right.is_slow(),
+            Filter::Matches(of, Pattern::Fixed(_)) => of.is_slow(),
             Filter::Matches(_, Pattern::Found { .. }) => true,
         }
     }
 }
 
 impl Value {
+    /// Whether it compiles patterns of the event.
+    fn is_slow(&self) -> bool {
+        match self {
+            Value::Literal(_) => false,
+            Value::Query(nodes) | Value::Count(nodes) => query::is_slow(&nodes.segments),
+            Value::Length(of) => of.is_slow(),
+        }
+    }
+
     /// What it is for a value that is tried; `None` for nothing.
     pub fn of<'v, 'e: 'v>(&'v self, walk: &Walk<'e, '_>, value: &'e Json<'e>) -> Option<Cow<'v, Json<'v>>> {
         match self {
@@ -98,7 +108,10 @@ impl Value {
             },
             Value::Length(of) => {
                 let length = match of.of(walk, value)?.as_ref() {
-                    Json::String(text) => text.chars().count(),
+                    Json::String(text) => {
+                        walk.work(text.len());
+                        text.chars().count()
+                    }
                     Json::List(items) => items.len(),
                     Json::Object(members) => members.len(),
                     _ => return None,
@@ -111,14 +124,16 @@ impl Value {
 }
 
 /// RFC 9535 §2.3.5.2.2: nothing equals nothing; only numbers and texts have an order.
-fn compares(left: Option<&Json<'_>>, operator: Operator, right: Option<&Json<'_>>) -> bool {
+fn compares(walk: &Walk<'_, '_>, left: Option<&Json<'_>>, operator: Operator, right: Option<&Json<'_>>) -> bool {
     let equal = match (left, right) {
-        (Some(left), Some(right)) => same(left, right),
+        (Some(left), Some(right)) => same(walk, left, right),
         (left, right) => left.is_none() && right.is_none(),
     };
     let order = match (left, right) {
         (Some(Json::Number(left)), Some(Json::Number(right))) => number_order(left, right),
-        (Some(Json::String(left)), Some(Json::String(right))) => Some(left.cmp(right)),
+        (Some(Json::String(left)), Some(Json::String(right))) => {
+            walk.work(left.len().min(right.len())).then(|| left.cmp(right))
+        }
         _ => None,
     };
     match operator {
@@ -138,15 +153,24 @@ fn number_order(left: &Number, right: &Number) -> Option<Ordering> {
     }
 }
 
-/// Equal by value; the order of members does not count.
-fn same(left: &Json<'_>, right: &Json<'_>) -> bool {
+/// Equal by value; the order of members does not count. What is looked at is counted, also the members before the one
+/// that is looked for; not equal when that is too much.
+fn same(walk: &Walk<'_, '_>, left: &Json<'_>, right: &Json<'_>) -> bool {
+    let looked_at = match (left, right) {
+        (Json::String(left), Json::String(right)) if left.len() == right.len() => left.len(),
+        (Json::Object(left), Json::Object(right)) if left.len() == right.len() => left.len() * left.len(),
+        _ => 0,
+    };
+    if !walk.work(looked_at) {
+        return false;
+    }
     match (left, right) {
         (Json::Number(left), Json::Number(right)) => number_order(left, right) == Some(Ordering::Equal),
         (Json::List(left), Json::List(right)) => {
-            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same(left, right))
+            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same(walk, left, right))
         }
         (Json::Object(left), Json::Object(right)) => {
-            let equal = |(key, value): (&str, &Json<'_>)| right.get(key).is_some_and(|other| same(value, other));
+            let equal = |(key, value): (&str, &Json<'_>)| right.get(key).is_some_and(|other| same(walk, value, other));
             left.len() == right.len() && left.iter().all(equal)
         }
         (left, right) => left == right,

@@ -24,7 +24,7 @@ mod pattern;
 mod query;
 mod scope;
 
-pub use scope::{Note, Scope};
+pub use scope::{Note, Scope, TEXT_MAX, WORK_MAX};
 
 /// A place in an event.
 #[derive(Debug)]
@@ -149,8 +149,7 @@ impl Path {
             Plan::Steps(steps) => follow(steps, scope.event()).map(Cow::Borrowed),
             Plan::Query(query) => {
                 let found = query.run(scope.event(), scope.left());
-                let weight = found.iter().map(|found| found.weight()).fold(0, usize::saturating_add);
-                scope.work(weight)?;
+                found.iter().try_for_each(|found| scope.work(found.weight()))?;
                 Some(Cow::Owned(Json::List(found.into_iter().cloned().collect())))
             }
         }
@@ -181,7 +180,7 @@ fn standard(query: JpQuery, text: &str, notes: &mut Vec<(&'static str, String)>)
     }
     let query = Query::compile(&query).map_err(|refused| refused_fault(text, refused))?;
     if query.is_slow() {
-        let text = format!("`{}` compiles a pattern of the event again for every value", cut(text));
+        let text = format!("`{}` compiles patterns of the event, ten at most", cut(text));
         notes.push(("path_slow", text));
     }
     Ok(Plan::Query(query))

@@ -7,7 +7,11 @@ use super::query::Walk;
 use crate::json::Json;
 
 /// How much memory a compiled pattern may take, in bytes.
-const COMPILED_MAX: usize = 256 * 1024;
+pub(super) const COMPILED_MAX: usize = 256 * 1024;
+/// The same for a pattern of the event.
+const FOUND_MAX: usize = 64 * 1024;
+/// How much work it is to compile a pattern of the event, in values looked at: it is ten patterns at most.
+const COMPILING: u32 = 25_000;
 /// How long a pattern may be, in bytes.
 const PATTERN_MAX: usize = 1_000;
 
@@ -16,7 +20,7 @@ const PATTERN_MAX: usize = 1_000;
 pub(super) enum Pattern {
     /// Written in the path; none when it is no pattern, and nothing fits.
     Fixed(Option<Regex>),
-    /// Found in the event, and compiled for every value that is tried.
+    /// Found in the event. The latest is kept, as most often all values are tried with the same.
     Found {
         /// Where it is.
         value: Box<Value>,
@@ -29,24 +33,43 @@ impl Pattern {
     /// Whether a text fits.
     pub fn fits<'e>(&self, text: &str, walk: &Walk<'e, '_>, value: &'e Json<'e>) -> bool {
         match self {
-            Pattern::Fixed(pattern) => pattern.as_ref().is_some_and(|pattern| pattern.is_match(text)),
+            Pattern::Fixed(pattern) => {
+                pattern.as_ref().is_some_and(|pattern| walk.work(text.len()) && pattern.is_match(text))
+            }
             Pattern::Found { value: of, is_whole } => {
                 let found = of.of(walk, value);
-                let pattern = found.as_deref().and_then(Json::as_str).and_then(|text| compile(text, *is_whole));
-                pattern.is_some_and(|pattern| pattern.is_match(text))
+                let Some(pattern) = found.as_deref().and_then(Json::as_str) else { return false };
+                let mut latest = walk.pattern.borrow_mut();
+                if !latest.as_ref().is_some_and(|latest| latest.text == pattern && latest.is_whole == *is_whole) {
+                    if !walk.count(COMPILING) {
+                        return false;
+                    }
+                    let compiled = compile(pattern, *is_whole, FOUND_MAX);
+                    *latest = Some(Latest { text: pattern.to_owned(), is_whole: *is_whole, compiled });
+                }
+                let compiled = latest.as_ref().and_then(|latest| latest.compiled.as_ref());
+                compiled.is_some_and(|compiled| walk.work(text.len()) && compiled.is_match(text))
             }
         }
     }
 }
 
+/// A pattern of the event.
+pub(super) struct Latest {
+    text: String,
+    is_whole: bool,
+    /// None when it is no pattern, and nothing fits.
+    compiled: Option<Regex>,
+}
+
 /// Compiles a pattern.
-pub(super) fn compile(pattern: &str, is_whole: bool) -> Option<Regex> {
+pub(super) fn compile(pattern: &str, is_whole: bool, compiled_max: usize) -> Option<Regex> {
     if pattern.len() > PATTERN_MAX {
         return None;
     }
     let pattern = with_dots(pattern);
     let pattern = if is_whole { format!(r"\A(?:{pattern})\z") } else { pattern };
-    RegexBuilder::new(&pattern).size_limit(COMPILED_MAX).build().ok()
+    RegexBuilder::new(&pattern).size_limit(compiled_max).build().ok()
 }
 
 /// A `.` outside of brackets is any character but the ends of lines, of which there are two (RFC 9485 §5.3).

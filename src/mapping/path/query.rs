@@ -5,14 +5,16 @@
 //! and compiles a filter's pattern again for each of them; and it answers some queries in another order than RFC 9535.
 //! This walks the event itself, in the order of the RFC, and its work has a bound.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use jsonpath_rust::parser::model::{JpQuery, Segment as Read, Selector as ReadSelector};
 
 use super::compile;
 use super::filter::Filter;
 use super::lint::Refused;
-use crate::json::Json;
+use super::pattern::Latest;
+use super::scope::units;
+use crate::json::{Json, Object};
 
 /// A query that gives any number of values.
 #[derive(Debug)]
@@ -58,18 +60,18 @@ impl Query {
         }
     }
 
-    /// Whether it compiles a pattern again for every value.
+    /// Whether it compiles patterns of the event.
     pub fn is_slow(&self) -> bool {
         is_slow(&self.0)
     }
 
     /// The values it finds; not all of them when nothing is left of the work that may be done.
     pub fn run<'e>(&self, event: &'e Json<'e>, left: &Cell<u32>) -> Vec<&'e Json<'e>> {
-        Walk { root: event, left }.segments(&self.0, event)
+        Walk { root: event, left, pattern: RefCell::default() }.segments(&self.0, event)
     }
 }
 
-/// Whether a filter in segments compiles a pattern again for every value.
+/// Whether a filter in segments compiles patterns of the event.
 pub(super) fn is_slow(segments: &[Segment]) -> bool {
     let slow = |selector: &Selector| matches!(selector, Selector::Filter(filter) if filter.is_slow());
     segments.iter().any(|segment| segment.selectors.iter().any(slow))
@@ -115,6 +117,8 @@ pub(super) struct Walk<'e, 'w> {
     pub root: &'e Json<'e>,
     /// How many more values may be looked at; 0 when it is given up.
     left: &'w Cell<u32>,
+    /// The pattern of the event that was compiled last.
+    pub pattern: RefCell<Option<Latest>>,
 }
 
 impl<'e> Walk<'e, '_> {
@@ -136,7 +140,17 @@ impl<'e> Walk<'e, '_> {
 
     /// Counts a value that is looked at; whether there is work left.
     fn step(&self) -> bool {
-        self.left.set(self.left.get().saturating_sub(1));
+        self.count(1)
+    }
+
+    /// Counts so many bytes that are looked at; whether there is work left.
+    pub fn work(&self, bytes: usize) -> bool {
+        self.count(units(bytes))
+    }
+
+    /// Counts so much work; whether there is any left.
+    pub fn count(&self, units: u32) -> bool {
+        self.left.set(self.left.get().saturating_sub(units));
         self.left.get() > 0
     }
 
@@ -151,7 +165,9 @@ impl<'e> Walk<'e, '_> {
 
     fn select(&self, segment: &Segment, value: &'e Json<'e>, found: &mut Vec<&'e Json<'e>>) {
         for selector in &segment.selectors {
-            if !self.step() {
+            // A member is found by looking at those before it.
+            let members = value.as_object().map_or(0, Object::len);
+            if !self.work(members) {
                 return;
             }
             match selector {

@@ -9,7 +9,8 @@ use liquid_lib::stdlib;
 
 use super::VALUE_MAX;
 use super::filters::{self, Facts};
-use super::view::{json_of, value_of};
+use super::runtime::Meter;
+use super::view::{json_of, value_of, weight};
 use crate::json::Json;
 
 /// The filter that every output ends with: it writes values as templates do.
@@ -82,13 +83,17 @@ struct Call {
 impl Filter for Call {
     fn evaluate(&self, input: &dyn ValueView, runtime: &dyn Runtime) -> Result<Value> {
         let mut arguments = Vec::with_capacity(self.arguments.len());
+        Meter::work(runtime, weight(input))?;
         for argument in &self.arguments {
             arguments.push(json_of(argument.evaluate(runtime)?.as_view()));
         }
         let failed = |why: String| Error::with_msg(format!("`{}`: {why}", self.facts.name));
         let found: Json<'static> = (self.facts.run)(json_of(input), &arguments).map_err(failed)?;
         match found.weight() <= VALUE_MAX {
-            true => Ok(value_of(&found)),
+            true => {
+                Meter::work(runtime, found.weight())?;
+                Ok(value_of(&found))
+            }
             false => Err(failed(filters::TOO_LONG.to_owned())),
         }
     }

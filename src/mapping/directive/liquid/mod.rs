@@ -3,7 +3,8 @@
 //! # Why
 //! The language is parsed by the `liquid` crates. What it reads, what its filters do and how values become text is ours
 //! (`runtime`, `filters`, `view`), so that the event is not copied, a missing value is nothing, objects keep their order,
-//! and no template can hang or fill the memory: there are no loops, and no value grows beyond [`VALUE_MAX`].
+//! and no template can hang or fill the memory: there are no loops, no value grows beyond [`VALUE_MAX`], and what is read
+//! and made counts as work of the mapping ([`Scope`]).
 
 use std::borrow::Cow;
 use std::io;
@@ -63,13 +64,20 @@ pub const KIND: Kind = Kind {
 static LANGUAGE: LazyLock<Language> = LazyLock::new(language::language);
 
 #[derive(Debug)]
-struct Liquid(Template);
+struct Liquid {
+    template: Template,
+    /// How long the template is, in bytes.
+    length: usize,
+}
 
 impl Directive for Liquid {
     fn resolve<'e>(&'e self, scope: &Scope<'e>) -> Found<'e> {
-        let variables = Variables::new(scope.event());
+        scope.work(self.length.saturating_mul(4))?;
+        let variables = Variables::new(scope.event(), scope.left().get());
         let mut out = Out(Vec::new());
-        let rendered = self.0.render_to(&mut out, &variables);
+        let rendered = self.template.render_to(&mut out, &variables);
+        scope.left().set(variables.left());
+        scope.work(out.0.len())?;
         let failure = match rendered {
             _ if out.0.len() > VALUE_MAX || variables.is_full() => Some("more than 256 KB".to_owned()),
             Err(error) => Some(reason(&error)),
@@ -133,7 +141,7 @@ fn parse(node: &Node, _: Sign, reader: &mut Reader<'_>) -> Option<Expression> {
         }
     };
     match liquid_core::parser::parse(&checked, &LANGUAGE) {
-        Ok(elements) => made(Liquid(Template::new(elements))),
+        Ok(elements) => made(Liquid { template: Template::new(elements), length: text.len() }),
         Err(error) => {
             let span = check::position(&error.to_string(), &checked).filter(|at| *at <= text.len()).unwrap_or(0);
             let place = reader.problems.inside(node, span..text.len());

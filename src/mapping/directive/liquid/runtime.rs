@@ -9,7 +9,7 @@ use liquid_core::runtime::Registers;
 use liquid_core::{Error, Renderable, Result, Runtime};
 
 use super::VALUE_MAX;
-use super::view::{item, json_of};
+use super::view::{item, json_of, weight as view_weight};
 use crate::json::Json;
 
 /// One rendering.
@@ -22,6 +22,20 @@ pub(super) struct Variables<'e> {
     is_full: Cell<bool>,
 }
 
+/// How much more work may be done.
+#[derive(Debug, Default)]
+pub(super) struct Meter(u32);
+
+impl Meter {
+    /// Counts so many bytes that are looked at, copied or made; an error when that is too much.
+    pub fn work(runtime: &dyn Runtime, bytes: usize) -> Result<()> {
+        let mut meter = runtime.registers().get_mut::<Meter>();
+        let units = u32::try_from(bytes / 16 + 1).unwrap_or(u32::MAX);
+        meter.0 = meter.0.saturating_sub(units);
+        if meter.0 > 0 { Ok(()) } else { Error::with_msg("too much work").into_err() }
+    }
+}
+
 /// A chain, so that what is in it can be borrowed while more is added.
 struct Assigned {
     name: String,
@@ -30,14 +44,21 @@ struct Assigned {
 }
 
 impl<'e> Variables<'e> {
-    pub fn new(event: &'e Json<'e>) -> Self {
+    pub fn new(event: &'e Json<'e>, left: u32) -> Self {
+        let registers = Registers::default();
+        registers.get_mut::<Meter>().0 = left;
         Variables {
             event,
             assigned: OnceCell::new(),
             counters: RefCell::default(),
-            registers: Registers::default(),
+            registers,
             is_full: Cell::new(false),
         }
+    }
+
+    /// What is left of the work that may be done.
+    pub fn left(&self) -> u32 {
+        self.registers.get_mut::<Meter>().0
     }
 
     /// Whether something was assigned that is too long.
@@ -93,6 +114,11 @@ fn follow<'j>(json: &'j Json<'_>, steps: &[ScalarCow<'_>]) -> Option<ValueCow<'j
     }
 }
 
+/// What a value that is read counts: it is copied or compared. `size` of a text looks at all of it.
+fn weight(found: &ValueCow<'_>) -> usize {
+    view_weight(found.as_view())
+}
+
 impl Runtime for Variables<'_> {
     fn partials(&self) -> &dyn PartialStore {
         &NoPartials
@@ -107,12 +133,16 @@ impl Runtime for Variables<'_> {
     }
 
     fn try_get(&self, path: &[ScalarCow<'_>]) -> Option<ValueCow<'_>> {
-        self.find(path)
+        let found = self.find(path)?;
+        Meter::work(self, weight(&found)).ok()?;
+        Some(found)
     }
 
     /// What is missing is nothing, not an error.
     fn get(&self, path: &[ScalarCow<'_>]) -> Result<ValueCow<'_>> {
-        Ok(self.find(path).unwrap_or(ValueCow::Owned(Value::Nil)))
+        let found = self.find(path).unwrap_or(ValueCow::Owned(Value::Nil));
+        Meter::work(self, weight(&found))?;
+        Ok(found)
     }
 
     fn set_global(&self, name: KString, value: Value) -> Option<Value> {

@@ -134,3 +134,25 @@ fn no_template_takes_much_memory_or_time() {
     let added = "{% assign x = x | append: x %}".repeat(60);
     check(&format!("{{% assign x = 'ab' %}}{added}{{{{ x }}}}"), "-");
 }
+
+#[test]
+fn markup_is_taken_away_in_one_walk() {
+    for (text, expected) in [
+        ("a<b>c</b>d", "acd"),
+        ("a<script>x<y></script>b", "ab"),
+        ("a<script>b<i>c", "abc"),
+        ("a<!-- > -->b", "ab"),
+        ("a<!-- >b", "ab"),
+        ("a<style>x</style>b</style>", "ab"),
+        ("a<b", "a<b"),
+        ("a<b<c>d", "ad"),
+        ("<script></script><script>x", "x"),
+        ("1 < 2", "1 < 2"),
+    ] {
+        let event = serde_json::json!({ "h": text }).to_string();
+        let event = json::parse(event.as_bytes()).unwrap();
+        let expression = read("{{ h | strip_html }}").0.unwrap();
+        let found = expression.resolve(&Scope::new(&event)).unwrap();
+        assert_eq!(found.as_str(), Some(expected), "{text}");
+    }
+}

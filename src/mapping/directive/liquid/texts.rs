@@ -104,11 +104,43 @@ pub(super) fn escape_once(input: Json<'static>, _: Given<'_>) -> Result {
 }
 
 pub(super) fn strip_html(input: Json<'static>, _: Given<'_>) -> Result {
-    static MARKUP: LazyLock<Regex> = LazyLock::new(|| {
-        let pattern = r"(?s)<script.*?</script>|<!--.*?-->|<style.*?</style>|<.*?>";
-        Regex::new(pattern).expect("the pattern is written here")
-    });
-    Ok(MARKUP.replace_all(&text(&input), "").into_owned().into())
+    Ok(without_markup(&text(&input)).into())
+}
+
+/// What stands between markup: scripts, comments, styles, and single tags, the first of them that is closed. Each end is
+/// looked for from where the last was found, so that all of it is one walk through the text.
+fn without_markup(text: &str) -> String {
+    let mut kinds = [("<script", "</script>"), ("<!--", "-->"), ("<style", "</style>"), ("<", ">")]
+        .map(|(begin, end)| (begin, End { word: end, at: Some(0) }));
+    let mut made = String::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(open) = text[at..].find('<').map(|open| at + open) {
+        made.push_str(&text[at..open]);
+        let mut closed = kinds.iter_mut().filter(|(begin, _)| text[open..].starts_with(begin));
+        let Some(end) = closed.find_map(|(begin, end)| end.after(text, open + begin.len())) else {
+            at = open;
+            break;
+        };
+        at = end;
+    }
+    made + &text[at..]
+}
+
+/// Where a word comes next.
+struct End {
+    word: &'static str,
+    /// Where it began the last time; `None` when there are no more.
+    at: Option<usize>,
+}
+
+impl End {
+    /// The end of the first such word at `from` or later, which only grows.
+    fn after(&mut self, text: &str, from: usize) -> Option<usize> {
+        if self.at? < from {
+            self.at = text[from..].find(self.word).map(|found| from + found);
+        }
+        self.at.map(|at| at + self.word.len())
+    }
 }
 
 pub(super) fn normalize_whitespace(input: Json<'static>, _: Given<'_>) -> Result {

@@ -157,6 +157,18 @@ pub(super) fn text(json: &Json<'_>) -> String {
     text
 }
 
+/// What a copy of a value costs, more or less (see [`Json::weight`]).
+pub(super) fn weight(view: &dyn ValueView) -> usize {
+    if let Some(items) = view.as_array() {
+        return 8 + items.values().map(weight).sum::<usize>();
+    }
+    if let Some(object) = view.as_object() {
+        return 8 + object.iter().map(|(key, value)| key.len() + weight(value)).sum::<usize>();
+    }
+    let is_text = view.type_name() == "string";
+    8 + if is_text { view.to_kstr().len() } else { 0 }
+}
+
 /// A value as the engine holds it.
 pub(super) fn value_of(json: &Json<'_>) -> Value {
     match json {
