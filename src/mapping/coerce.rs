@@ -106,12 +106,7 @@ fn convert<'e>(field: &Field, value: &Json<'_>) -> Option<Json<'e>> {
 }
 
 fn text(value: &Json<'_>) -> Option<String> {
-    match value {
-        Json::String(text) => Some(text.to_string()),
-        Json::Number(number) => Some(text::number(number)),
-        Json::Bool(value) => Some(value.to_string()),
-        _ => None,
-    }
+    text::scalar(value).map(Cow::into_owned)
 }
 
 fn boolean(value: &Json<'_>) -> Option<bool> {

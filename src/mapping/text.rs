@@ -1,5 +1,6 @@
 //! Values as text: in templates, and wherever a text is wanted.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use crate::json::{Json, Number};
@@ -21,6 +22,16 @@ pub fn push(text: &mut String, value: &Json<'_>) {
         }
         // Writing into a `String` cannot fail.
         Json::Object(_) => drop(write!(text, "{value}")),
+    }
+}
+
+/// A text, number or truth value as text; `None` for what has parts, and for `null`.
+pub fn scalar<'j>(value: &'j Json<'_>) -> Option<Cow<'j, str>> {
+    match value {
+        Json::String(text) => Some(Cow::Borrowed(text)),
+        Json::Number(number) => Some(Cow::Owned(self::number(number))),
+        Json::Bool(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
+        Json::Null | Json::List(_) | Json::Object(_) => None,
     }
 }
 

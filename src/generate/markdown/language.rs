@@ -46,11 +46,10 @@ Paths are JSONPath (RFC 9535), read when the file is. One of names and indexes g
 wildcards, slices, filters or `..` gives the list of what it finds, in the order of the event. A name with other characters
 than letters, digits and `_` stands in brackets and quotes: `$.properties['foo-bar']`. Segment's `$.a.0.b` and `$.sp ace` are
 read as `$.a[0].b` and `$['sp ace']`, with a warning. Inside `{{ … }}` and `@path` the `$.` may be missing and names may hold
-any character. The functions are `length`, `count`, `value`, `match` and `search`; a pattern that is taken from the event is
-compiled for every value, which is slow and said in a warning. `in`, `nin` and the other operators of other dialects are
-refused. A
-mapping may look at 250,000 values of an event, or as much text as takes that long; a field that would need more comes to
-nothing as a whole, with a warning.
+any character. The functions are `length`, `count`, `value`, `match` and `search`; the pattern of the latter two is checked
+when the file is read. Of patterns that are taken from the event ten are compiled at most, which is said in a warning. `in`,
+`nin` and the other operators of other dialects are refused. A mapping may look at 250,000 values of an event, or as much
+text as takes that long; a field that would need more comes to nothing as a whole, with a warning.
 ";
 
 const DIRECTIVES: &str = "

@@ -1,5 +1,7 @@
 //! `$first`: the first that is not empty.
 
+use std::borrow::Cow;
+
 use serde_json::json;
 
 use super::{Directive, Example, Kind, Sign, any, invalid, made, refuse};
@@ -45,7 +47,9 @@ fn parse(node: &Node, _: Sign, reader: &mut Reader<'_>) -> Option<Expression> {
         .map(|(at, item)| reader.within(&format!("[{at}]"), |reader| Expression::parse(item, reader)))
         .collect();
     let choices = parsed.into_iter().collect::<Option<Vec<_>>>()?;
-    let literal = choices.iter().position(|choice| matches!(choice, Expression::Literal(value) if !value.is_null()));
+    let literal = choices
+        .iter()
+        .position(|choice| matches!(choice, Expression::Literal(value) if !is_empty(&Some(Cow::Borrowed(value)))));
     if let Some(never) = literal.and_then(|at| items.get(at + 1)) {
         let message = "never reached: what stands before it is always there";
         reader.problems.warning("unreachable", &never.place, &reader.path, message);

@@ -36,14 +36,9 @@ impl Directive for Hash {
             return None;
         }
         let found = found?;
-        let text = match found.as_ref() {
-            Json::String(text) => Cow::Borrowed(&**text),
-            Json::Number(number) => Cow::Owned(text::number(number)),
-            Json::Bool(value) => Cow::Borrowed(if *value { "true" } else { "false" }),
-            Json::Null | Json::List(_) | Json::Object(_) => {
-                scope.note(VALUE_LOST, "`$hash` takes text", &found);
-                return None;
-            }
+        let Some(text) = text::scalar(&found) else {
+            scope.note(VALUE_LOST, "`$hash` takes text", &found);
+            return None;
         };
         // The sum of a byte is some ten times the work of its copy.
         scope.work(text.len().saturating_mul(8))?;

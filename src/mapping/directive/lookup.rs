@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use serde_json::json;
 
 use super::{Arguments, Directive, Example, Kind, Sign, VALUE_LOST, any, invalid, made, object, refuse};
-use crate::json::Json;
 use crate::mapping::expression::{Expression, Found, Reader, is_empty};
 use crate::mapping::path::Scope;
 use crate::mapping::text;
@@ -45,12 +44,7 @@ struct Lookup {
 impl Directive for Lookup {
     fn resolve<'e>(&'e self, scope: &Scope<'e>) -> Found<'e> {
         let found = self.value.resolve(scope);
-        let entry = found.as_deref().and_then(|value| match value {
-            Json::String(text) => self.table.get(&**text),
-            Json::Number(number) => self.table.get(&*text::number(number)),
-            Json::Bool(value) => self.table.get(if *value { "true" } else { "false" }),
-            _ => None,
-        });
+        let entry = found.as_deref().and_then(text::scalar).and_then(|text| self.table.get(&*text));
         if let Some(chosen) = entry.or(self.default.as_ref()) {
             return chosen.resolve(scope);
         }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{Arguments, Directive, Example, Kind, Sign, VALUE_LOST, any, invalid, made, object};
 use crate::json::Json;
 use crate::mapping::expression::{Expression, Found, Reader, is_empty};
-use crate::mapping::path::{Scope, TEXT_MAX};
+use crate::mapping::path::{Scope, TEXT_MAX, why_refused};
 use crate::mapping::text;
 use crate::yaml::{Node, cut};
 
@@ -16,8 +16,8 @@ use crate::yaml::{Node, cut};
 pub const KIND: Kind = Kind {
     name: "replace",
     docs: "`value` with each `pattern` in it replaced by `replacement` (by nothing when left out). `pattern` is plain text; \
-           `regex` in its place is a regular expression (Rust's `regex`), and `$1` or `${name}` in `replacement` is then \
-           what a group matched. `pattern2` and `replacement2` are a second pass. `global: false` replaces only the first, \
+           `regex` in its place is a regular expression (Rust's `regex`), and `$1` or `$${name}` in `replacement` is then \
+           what a group matched (a single `${…}` is a variable of the environment, everywhere in a file). `pattern2` and `replacement2` are a second pass. `global: false` replaces only the first, \
            `ignorecase: true` takes no notice of capitals. Numbers and truth values count as their text. Nothing gives \
            nothing, a list or an object as well, with a warning. Under Segment's `@replace` those give empty text, a \
            pattern has ten characters at most, and `$&` in `replacement` is what was matched, as there.",
@@ -81,14 +81,9 @@ impl Directive for Replace {
             return nothing();
         }
         let found = found?;
-        let text = match found.as_ref() {
-            Json::String(text) => Cow::Borrowed(&**text),
-            Json::Number(number) => Cow::Owned(text::number(number)),
-            Json::Bool(value) => Cow::Borrowed(if *value { "true" } else { "false" }),
-            Json::Null | Json::List(_) | Json::Object(_) => {
-                scope.note(VALUE_LOST, "`$replace` takes text", &found);
-                return nothing();
-            }
+        let Some(text) = text::scalar(&found) else {
+            scope.note(VALUE_LOST, "`$replace` takes text", &found);
+            return nothing();
         };
         let mut passes = self.passes.iter();
         scope.work(text.len())?;
@@ -173,7 +168,11 @@ fn pass(
 ) -> Option<Pass> {
     let is_regex = pattern == "regex";
     let compiled = given.with(pattern, reader, |node, reader| compile(node, is_regex, how, reader));
-    let replacement = given.with(replacement, reader, |node, reader| bounded(node, 0, how.sign, reader));
+    let groups = compiled.as_ref().filter(|_| is_regex);
+    let replacement = given.with(replacement, reader, |node, reader| {
+        let text = bounded(node, 0, how.sign, reader)?;
+        groups.is_none_or(|pattern| has_groups(node, text, pattern, reader)).then_some(text)
+    });
     let replacement = replacement.unwrap_or_default();
     let (replacement, expands) = match (is_regex, how.sign) {
         (true, _) => (replacement.to_owned(), replacement.contains('$')),
@@ -181,6 +180,42 @@ fn pass(
         (false, _) => (replacement.to_owned(), false),
     };
     Some(Pass { pattern: compiled?, is_regex, replacement: replacement.into(), expands })
+}
+
+/// Whether a pattern has the groups that a replacement names. One that is not there would be nothing, silently.
+fn has_groups(node: &Node, replacement: &str, pattern: &Regex, reader: &mut Reader<'_>) -> bool {
+    let is_there = |name: &str| match name.parse::<usize>() {
+        Ok(number) => number < pattern.captures_len(),
+        Err(_) => pattern.capture_names().flatten().any(|group| group == name),
+    };
+    let Some(name) = groups(replacement).into_iter().find(|name| !is_there(name)) else { return true };
+    let message = format!("the regular expression has no group `{}`", cut(name));
+    let problem = reader.problems.error("directive_invalid", &node.place, &reader.path, message);
+    let digits = name.len() - name.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    problem.help = Some(match (digits > 0 && digits < name.len()).then(|| name.split_at(digits)) {
+        Some((number, rest)) => format!("write `$${{{number}}}{rest}` for the group {number} before `{rest}`"),
+        None => "groups are numbered from 1, `$0` is all that matched; write `$$` for a `$`".to_owned(),
+    });
+    false
+}
+
+/// The groups that a replacement names, as `regex` reads it.
+fn groups(replacement: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    let mut rest = replacement;
+    while let Some(at) = rest.find('$') {
+        rest = &rest[at + 1..];
+        if let Some(after) = rest.strip_prefix('$') {
+            rest = after;
+            continue;
+        }
+        let name = match rest.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
+            Some((name, _)) => name,
+            None => &rest[..rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len())],
+        };
+        names.extend((!name.is_empty()).then_some(name));
+    }
+    names
 }
 
 /// Text of a length that may be.
@@ -210,9 +245,7 @@ fn compile(node: &Node, is_regex: bool, how: How, reader: &mut Reader<'_>) -> Op
             None
         }
         Err(error) => {
-            let text = error.to_string();
-            let why = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
-            invalid(node, format!("not a regular expression: {why}"), reader);
+            invalid(node, format!("not a regular expression: {}", why_refused(&error)), reader);
             None
         }
     }

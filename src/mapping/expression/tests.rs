@@ -197,6 +197,22 @@ fn replace_takes_text_or_a_regular_expression() {
 }
 
 #[test]
+fn groups_that_a_replacement_names_are_there() {
+    let with =
+        |replacement: &str| format!("{{ $replace: {{ regex: '(?<n>a)b', value: ab, replacement: '{replacement}' }} }}");
+    check(&with("$1-${n}-$0-$$1"), r#""a-a-ab-$1""#);
+    noted(&with("$2"), "1:58 error directive_invalid", "has no group `2`");
+    noted(&with("$1x"), "1:58 error directive_invalid", "write `$${1}x`");
+    noted(&with("${m}"), "1:58 error directive_invalid", "has no group `m`");
+}
+
+#[test]
+fn what_first_passes_over_reaches_the_next() {
+    assert!(read("{ $first: [ '', null, $.type ] }").1.iter().next().is_none());
+    noted("{ $first: [ x, $.type ] }", "1:16 warning unreachable", "never reached");
+}
+
+#[test]
 fn no_replacement_makes_a_text_that_fills_the_memory() {
     let event = crate::json::parse(br#"{"s":"aaaaaaaaaa"}"#).unwrap();
     let twice = format!(

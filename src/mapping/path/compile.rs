@@ -46,6 +46,7 @@ fn matches(text: &FnArg, pattern: &FnArg, is_whole: bool) -> Compiled<Filter> {
     let name = if is_whole { "match" } else { "search" };
     let pattern = match argument(pattern, name)? {
         Value::Literal(Json::String(text)) => Pattern::Fixed(pattern::compile(&text, is_whole, pattern::COMPILED_MAX)),
+        Value::Literal(_) => Pattern::Fixed(Err("it is not text".to_owned())),
         other => Pattern::Found { value: Box::new(other), is_whole },
     };
     Ok(Filter::Matches(argument(text, name)?, pattern))

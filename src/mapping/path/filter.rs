@@ -75,26 +75,31 @@ impl Filter {
 }
 
 impl Filter {
-    /// Whether it compiles patterns of the event.
-    pub fn is_slow(&self) -> bool {
+    /// Shows every pattern in it.
+    pub fn patterns<'f>(&'f self, see: &mut dyn FnMut(&'f Pattern)) {
         match self {
-            Filter::Any(parts) | Filter::All(parts) => parts.iter().any(Filter::is_slow),
-            Filter::Not(part) => part.is_slow(),
-            Filter::Exists(nodes) => query::is_slow(&nodes.segments),
-            Filter::Compares(left, _, right) => left.is_slow() || right.is_slow(),
-            Filter::Matches(of, Pattern::Fixed(_)) => of.is_slow(),
-            Filter::Matches(_, Pattern::Found { .. }) => true,
+            Filter::Any(parts) | Filter::All(parts) => parts.iter().for_each(|part| part.patterns(see)),
+            Filter::Not(part) => part.patterns(see),
+            Filter::Exists(nodes) => query::patterns(&nodes.segments, see),
+            Filter::Compares(left, _, right) => {
+                left.patterns(see);
+                right.patterns(see);
+            }
+            Filter::Matches(of, pattern) => {
+                of.patterns(see);
+                see(pattern);
+            }
         }
     }
 }
 
 impl Value {
-    /// Whether it compiles patterns of the event.
-    fn is_slow(&self) -> bool {
+    /// Shows every pattern in it.
+    fn patterns<'f>(&'f self, see: &mut dyn FnMut(&'f Pattern)) {
         match self {
-            Value::Literal(_) => false,
-            Value::Query(nodes) | Value::Count(nodes) => query::is_slow(&nodes.segments),
-            Value::Length(of) => of.is_slow(),
+            Value::Literal(_) => {}
+            Value::Query(nodes) | Value::Count(nodes) => query::patterns(&nodes.segments, see),
+            Value::Length(of) => of.patterns(see),
         }
     }
 

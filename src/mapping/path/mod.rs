@@ -12,6 +12,7 @@ use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
 use jsonpath_rust::parser::parse_json_path;
 
 use self::lint::Refused;
+use self::pattern::Pattern;
 use self::query::Query;
 use crate::json::Json;
 use crate::yaml::cut;
@@ -24,6 +25,7 @@ mod pattern;
 mod query;
 mod scope;
 
+pub(in crate::mapping) use pattern::why_refused;
 pub use scope::{Note, Scope, TEXT_MAX, WORK_MAX};
 
 /// A place in an event.
@@ -84,7 +86,8 @@ impl Path {
     /// Reads a path.
     pub fn parse(text: &str, spelling: Spelling) -> Result<Parsed, Fault> {
         let dotless = match spelling {
-            Spelling::Loose if !text.starts_with('$') => text.replacen("$.", "", 1),
+            // Segment takes the first `$.` away; in a quoted name or a filter it means something.
+            Spelling::Loose if !text.starts_with('$') && !text.contains(['[', '\'', '"']) => text.replacen("$.", "", 1),
             _ => text.to_owned(),
         };
         let rooted = match spelling {
@@ -179,9 +182,17 @@ fn standard(query: JpQuery, text: &str, notes: &mut Vec<(&'static str, String)>)
         return Ok(Plan::Steps(steps));
     }
     let query = Query::compile(&query).map_err(|refused| refused_fault(text, refused))?;
-    if query.is_slow() {
-        let text = format!("`{}` compiles patterns of the event, ten at most", cut(text));
-        notes.push(("path_slow", text));
+    let (mut is_slow, mut faults) = (false, Vec::new());
+    query.patterns(&mut |pattern| match pattern {
+        Pattern::Found { .. } => is_slow = true,
+        Pattern::Fixed(Err(why)) => faults.push(why.clone()),
+        Pattern::Fixed(Ok(_)) => {}
+    });
+    if is_slow {
+        notes.push(("path_slow", format!("`{}` compiles patterns of the event, ten at most", cut(text))));
+    }
+    for why in faults {
+        notes.push(("path_pattern", format!("a pattern in `{}` fits nothing: {why}", cut(text))));
     }
     Ok(Plan::Query(query))
 }

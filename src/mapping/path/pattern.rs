@@ -18,8 +18,8 @@ const PATTERN_MAX: usize = 1_000;
 /// A pattern.
 #[derive(Debug)]
 pub(super) enum Pattern {
-    /// Written in the path; none when it is no pattern, and nothing fits.
-    Fixed(Option<Regex>),
+    /// Written in the path; or why it is none, and nothing fits (RFC 9535 §2.4.6).
+    Fixed(Result<Regex, String>),
     /// Found in the event. The latest is kept, as most often all values are tried with the same.
     Found {
         /// Where it is.
@@ -34,7 +34,7 @@ impl Pattern {
     pub fn fits<'e>(&self, text: &str, walk: &Walk<'e, '_>, value: &'e Json<'e>) -> bool {
         match self {
             Pattern::Fixed(pattern) => {
-                pattern.as_ref().is_some_and(|pattern| walk.work(text.len()) && pattern.is_match(text))
+                pattern.as_ref().is_ok_and(|pattern| walk.work(text.len()) && pattern.is_match(text))
             }
             Pattern::Found { value: of, is_whole } => {
                 let found = of.of(walk, value);
@@ -44,7 +44,7 @@ impl Pattern {
                     if !walk.count(COMPILING) {
                         return false;
                     }
-                    let compiled = compile(pattern, *is_whole, FOUND_MAX);
+                    let compiled = compile(pattern, *is_whole, FOUND_MAX).ok();
                     *latest = Some(Latest { text: pattern.to_owned(), is_whole: *is_whole, compiled });
                 }
                 let compiled = latest.as_ref().and_then(|latest| latest.compiled.as_ref());
@@ -62,14 +62,25 @@ pub(super) struct Latest {
     compiled: Option<Regex>,
 }
 
-/// Compiles a pattern.
-pub(super) fn compile(pattern: &str, is_whole: bool, compiled_max: usize) -> Option<Regex> {
+/// Compiles a pattern; why it is none. It is one by itself, before it is to fit all of a text: `a)|(b` is none.
+pub(super) fn compile(pattern: &str, is_whole: bool, compiled_max: usize) -> Result<Regex, String> {
     if pattern.len() > PATTERN_MAX {
-        return None;
+        return Err(format!("it has more than {PATTERN_MAX} bytes"));
     }
+    let build =
+        |text: &str| RegexBuilder::new(text).size_limit(compiled_max).build().map_err(|error| why_refused(&error));
     let pattern = with_dots(pattern);
-    let pattern = if is_whole { format!(r"\A(?:{pattern})\z") } else { pattern };
-    RegexBuilder::new(&pattern).size_limit(compiled_max).build().ok()
+    let alone = build(&pattern)?;
+    if is_whole { build(&format!(r"\A(?:{pattern})\z")) } else { Ok(alone) }
+}
+
+/// Why a text is no pattern, in a few words.
+pub(in crate::mapping) fn why_refused(error: &regex::Error) -> String {
+    if let regex::Error::CompiledTooBig(_) = error {
+        return "it becomes too large".to_owned();
+    }
+    let text = error.to_string();
+    text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
 
 /// A `.` outside of brackets is any character but the ends of lines, of which there are two (RFC 9485 §5.3).

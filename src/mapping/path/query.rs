@@ -12,7 +12,7 @@ use jsonpath_rust::parser::model::{JpQuery, Segment as Read, Selector as ReadSel
 use super::compile;
 use super::filter::Filter;
 use super::lint::Refused;
-use super::pattern::Latest;
+use super::pattern::{Latest, Pattern};
 use super::scope::units;
 use crate::json::{Json, Object};
 
@@ -60,9 +60,9 @@ impl Query {
         }
     }
 
-    /// Whether it compiles patterns of the event.
-    pub fn is_slow(&self) -> bool {
-        is_slow(&self.0)
+    /// Shows every pattern in its filters.
+    pub fn patterns<'q>(&'q self, see: &mut dyn FnMut(&'q Pattern)) {
+        patterns(&self.0, see);
     }
 
     /// The values it finds; not all of them when nothing is left of the work that may be done.
@@ -71,10 +71,13 @@ impl Query {
     }
 }
 
-/// Whether a filter in segments compiles patterns of the event.
-pub(super) fn is_slow(segments: &[Segment]) -> bool {
-    let slow = |selector: &Selector| matches!(selector, Selector::Filter(filter) if filter.is_slow());
-    segments.iter().any(|segment| segment.selectors.iter().any(slow))
+/// Shows every pattern in the filters of segments.
+pub(super) fn patterns<'q>(segments: &'q [Segment], see: &mut dyn FnMut(&'q Pattern)) {
+    for selector in segments.iter().flat_map(|segment| &segment.selectors) {
+        if let Selector::Filter(filter) = selector {
+            filter.patterns(see);
+        }
+    }
 }
 
 impl Segment {

@@ -105,6 +105,31 @@ fn what_takes_too_much_work_comes_to_nothing_and_is_said() {
 }
 
 #[test]
+fn patterns_are_checked_at_load() {
+    let event = json::parse(br#"{"a":[{"t":"zzz"}]}"#).unwrap();
+    for pattern in ["(", "a)|(?:.*", r"\\p{Nope}", "x{1000}{1000}"] {
+        for name in ["match", "search"] {
+            let text = format!("$.a[?{name}(@.t, '{pattern}')]");
+            let parsed = Path::parse(&text, Spelling::Strict).unwrap();
+            assert_eq!(parsed.path.resolve(&Scope::new(&event)).unwrap().to_string(), "[]", "{text}");
+            let [("path_pattern", message)] = parsed.notes.as_slice() else { panic!("{text}: {:?}", parsed.notes) };
+            assert!(message.contains("fits nothing: "), "{message}");
+        }
+    }
+    assert!(Path::parse("$.a[?match(@.t, 'a|b')]", Spelling::Strict).unwrap().notes.is_empty());
+}
+
+#[test]
+fn a_dollar_in_quotes_or_a_filter_is_not_taken_away() {
+    let event = json::parse(br#"{"p":{"$.b":"right","b":"wrong","l":[{"s":1,"n":"x"}],"s":1}}"#).unwrap();
+    for (text, expected) in [("p['$.b']", r#""right""#), ("p.l[?@.s == $.p.s].n", r#"["x"]"#), ("p.$.b", r#""wrong""#)]
+    {
+        let path = Path::parse(text, Spelling::Loose).unwrap_or_else(|fault| panic!("{text}: {fault:?}")).path;
+        assert_eq!(path.resolve(&Scope::new(&event)).unwrap().to_string(), expected, "{text}");
+    }
+}
+
+#[test]
 fn slow_filters_are_said() {
     let notes = |text: &str| Path::parse(text, Spelling::Strict).unwrap().notes;
     assert_eq!(notes("$.a[?match(@.b, $.pattern)]")[0].0, "path_slow");
