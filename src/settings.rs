@@ -85,6 +85,7 @@ pub fn read(
         Lookup { environment: &lookup, file: read_file, missing: Missing::Refused },
         &mut problems,
     );
+    problems.hide_secrets(&node);
     for (name, value) in environment {
         override_one(&mut node, name, value, &mut problems);
     }
@@ -92,7 +93,7 @@ pub fn read(
     if let Some(settings) = settings.as_ref().filter(|_| !problems.has_errors()) {
         examine(settings, &node, &mut problems);
     }
-    problems.sort();
+    problems.finish();
     match settings.filter(|_| !problems.has_errors()) {
         Some(settings) => Ok(settings),
         None => Err(problems),
@@ -124,6 +125,7 @@ fn place(node: &Node, path: &str) -> Place {
 fn override_one(node: &mut Node, name: &str, value: &str, problems: &mut Problems) {
     let is_setting = |path: &&str| path.contains("__") || UNGROUPED.contains(path);
     let Some(path) = name.strip_prefix(PREFIX).filter(is_setting) else { return };
+    problems.hide(value, &format!("${name}"));
     let mut inner = Problems::new(name, value);
     let value = match yaml::parse(&mut inner) {
         Some(parsed) if !inner.has_errors() => parsed.value,
@@ -191,6 +193,14 @@ mod tests {
         }
         assert!(read_text("", &[("INTERLINE_INGST__LISTEN", "1")]).is_err());
         assert!(read_text("", &[("INTERLINE_PORT", "tcp://10.0.0.1:80"), ("INTERLINE_DATA_DIR", "/d")]).is_ok());
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_all_named_once() {
+        let text = "delivery: { pace: { at_once_max: 0 }, retry: { give_up_after_secs: 18446744073709551615 } }\ningest: { batch_events_max: 0, retry_after_secs: -1 }";
+        let problems = read_text(text, &[("INTERLINE_INGEST__KEEP_ALIVE_SECS", "99999999999")]).err().unwrap();
+        assert_eq!(problems.len(), 5, "{problems:?}");
+        assert!(problems.iter().all(|problem| problem.contains(" from ")), "{problems:?}");
     }
 
     #[test]

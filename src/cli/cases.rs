@@ -24,7 +24,7 @@ pub(super) fn check_events(tests: &[Test], problems: &mut Problems) {
             problems.error("event_refused", &test.event.place, &path, message);
         }
     }
-    problems.sort();
+    problems.finish();
 }
 
 /// Everything that is not as a test expects.

@@ -100,7 +100,7 @@ fn check(path: &Path, sources: Option<&[String]>, twin: Option<&PathBuf>) -> any
     };
     if let Some(twin) = twin {
         app::refuse_namesake(&mut problems, &twin.display().to_string());
-        problems.sort();
+        problems.finish();
     }
     Ok(Some(problems).filter(|problems| !problems.is_empty()))
 }

@@ -41,7 +41,7 @@ fn human(renderer: &Renderer, file: &Problems, problem: &Problem) -> String {
     let span = problem.place.span.start.min(end)..problem.place.span.end.min(end);
     let label = if problem.path.is_empty() { String::new() } else { format!("in {}", problem.path) };
     let title = level.primary_title(problem.message.clone()).id(problem.code);
-    let snippet = Snippet::source(masked(file.text()))
+    let snippet = Snippet::source(masked(&file.excerpt()))
         .path(file.file().to_owned())
         .annotation(AnnotationKind::Primary.span(span).label(label));
     let mut group = title.element(snippet);

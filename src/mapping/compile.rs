@@ -45,6 +45,9 @@ pub fn compile(text: &str, file: &str, known: &Known<'_>) -> Result<Compiled, Pr
     let Some(mut node) = yaml::parse(&mut problems) else { return Err(problems) };
     let lookup = needed(&node, known.lookup);
     let stood_in = interpolate(&mut node, lookup, &mut problems);
+    if let Some(settings) = node.get("settings") {
+        problems.hide_secrets(settings);
+    }
     let read = File::read(&node, &mut problems);
     let compiled = read.map(|file| {
         let mappings = Compiler { known, problems: &mut problems, kinds: KindSet::ALL }.mappings(&file);
@@ -55,7 +58,7 @@ pub fn compile(text: &str, file: &str, known: &Known<'_>) -> Result<Compiled, Pr
     });
     // Of a value that is not there nothing can be said.
     problems.forget(&stood_in);
-    problems.sort();
+    problems.finish();
     match compiled {
         Some((mappings, tests)) if !problems.has_errors() => {
             Ok(Compiled { mappings: Mappings { name: name_of(file), ..mappings }, tests, problems })
@@ -190,7 +193,8 @@ impl<'c> Compiler<'c, '_> {
     }
 
     fn mapping(&mut self, entry: &Entry<'_>, actions: Option<&[&'static Facts]>) -> Option<Mapping> {
-        let own_trigger = entry.trigger.as_ref().map(|text| (self.trigger(text), text.text));
+        let own_trigger =
+            entry.trigger.as_ref().map(|text| (self.trigger(text), text.node.written.as_deref().unwrap_or(text.text)));
         let (action, actions) = (entry.action.as_ref()?, actions?);
         let Some(facts) = actions.iter().copied().find(|facts| facts.name == action.text) else {
             let known = actions.iter().filter(|facts| facts.in_mappings()).map(|facts| facts.name);

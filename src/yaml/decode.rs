@@ -19,6 +19,9 @@ pub fn decode<T: DeserializeOwned + JsonSchema>(node: &Node, path: &str, problem
         Ok(value) => Some(value),
         Err(error) => {
             let (at, path) = find(&known, error.path(), path);
+            if problems.iter().any(|problem| problem.path == path && problem.code == "value_invalid") {
+                return None;
+            }
             let Misfit { mut message, help } = error.into_inner();
             if let (Some(written), Some(text)) = (&at.written, at.as_text().filter(|text| !text.is_empty())) {
                 message = message.replace(text, written);
@@ -65,9 +68,29 @@ impl<'w> Walk<'w> {
             Value::Map(members) => {
                 Value::Map(members.iter().filter_map(|(key, value)| self.member(key, value, &schemas, path)).collect())
             }
-            other => other.clone(),
+            other => {
+                self.range(node, &schemas, path);
+                other.clone()
+            }
         };
         Node { value, place: node.place.clone(), written: node.written.clone() }
+    }
+
+    /// Notes a number outside the range that its schema names.
+    fn range(&mut self, node: &Node, schemas: &[&'w Schema], path: &str) {
+        let number = match &node.value {
+            Value::Number(number) => number.as_f64(),
+            Value::Text(text) if node.written.is_some() => text.trim().parse().ok(),
+            _ => None,
+        };
+        let bound = |word: &str| schemas.iter().find_map(|schema| schema.get(word)?.as_f64());
+        let (Some(number), Some(low), Some(high)) = (number, bound("minimum"), bound("maximum")) else { return };
+        if !(low..=high).contains(&number) {
+            let is_whole = schemas.iter().any(|schema| schema.get("type").is_some_and(|kind| kind == "integer"));
+            let what = if is_whole { "a whole number" } else { "a number" };
+            let message = format!("expected {what} from {low} to {high}, found `{}`", node.shown());
+            self.problems.error("value_invalid", &node.place, path, message);
+        }
     }
 
     fn member(&mut self, key: &Key, value: &Node, schemas: &[&'w Schema], path: &str) -> Option<(Key, Node)> {
@@ -79,6 +102,7 @@ impl<'w> Walk<'w> {
             let known = known_keys(schemas);
             let message = format!("unknown key `{}`", cut(&key.name));
             let help = meant(&key.name, known);
+            self.problems.hide_misnamed(value);
             self.problems.error("unknown_key", &key.place, &path, message).help(help);
             return None;
         }

@@ -86,7 +86,13 @@ fn replace(node: &Node, lookup: Lookup<'_>, problems: &mut Problems, path: &str,
             return out;
         };
         match value(&text[start + 2..end], lookup) {
-            Ok(value) => out.push_str(&value),
+            Ok(value) => {
+                let written = &text[start..=end];
+                if !written.contains(":-") || !written.ends_with(&format!(":-{value}}}")) {
+                    problems.hide(&value, written);
+                }
+                out.push_str(&value);
+            }
             Err((code, ..)) if code != INVALID && lookup.missing == Missing::Ignored => {
                 out.push_str(STAND_IN);
                 stood_in.push(path.to_owned());

@@ -15,12 +15,13 @@ mod misfit;
 mod offsets;
 mod problem;
 mod read;
+mod secrets;
 pub mod write;
 
 pub use decode::decode;
 pub use interpolate::{Lookup, Missing, interpolate};
 pub use problem::{Place, Problem, Problems, Severity, meant, nearest};
-pub use read::parse;
+pub use read::{BYTES_MAX, parse};
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]

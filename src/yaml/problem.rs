@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::Node;
 use super::offsets;
+use super::secrets::Secrets;
 
 /// Where something stands in a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -56,18 +57,20 @@ impl Problem {
     }
 }
 
-/// The problems of one file, found so far, with the text they point into.
+/// The problems of one file, found so far, with the text they point into. None shows a secret of the file, whatever the
+/// code that found it wrote.
 #[derive(Debug, Clone)]
 pub struct Problems {
     file: String,
     text: Arc<str>,
     list: Vec<Problem>,
+    secrets: Secrets,
 }
 
 impl Problems {
     /// None yet.
     pub fn new(file: impl Into<String>, text: impl Into<Arc<str>>) -> Self {
-        Problems { file: file.into(), text: text.into(), list: Vec::new() }
+        Problems { file: file.into(), text: text.into(), list: Vec::new(), secrets: Secrets::default() }
     }
 
     /// The file's name, as it was given.
@@ -102,8 +105,9 @@ impl Problems {
         code: &'static str,
         place: &Place,
         path: &str,
-        message: String,
+        mut message: String,
     ) -> &mut Problem {
+        self.secrets.mask(&mut message);
         let problem = Problem { severity, code, message, help: None, path: path.to_owned(), place: place.clone() };
         self.list.push(problem);
         self.list.last_mut().expect("just pushed")
@@ -129,14 +133,38 @@ impl Problems {
         self.list.retain(|problem| !paths.contains(&problem.path));
     }
 
-    /// All of them, in the order of [`Problems::sort`] or else as they were found.
+    /// All of them, in the order of [`Problems::finish`] or else as they were found.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.list.iter()
     }
 
-    /// Puts them in the order of the text.
-    pub fn sort(&mut self) {
+    /// Puts them in the order of the text, without any secret that was found since they were noted.
+    pub fn finish(&mut self) {
+        for problem in &mut self.list {
+            let texts = [Some(&mut problem.message), Some(&mut problem.path), problem.help.as_mut()];
+            texts.into_iter().flatten().for_each(|text| self.secrets.mask(text));
+        }
         self.list.sort_by_key(|problem| (problem.place.span.start, problem.severity));
+    }
+
+    /// Never shows what `${…}` stood for, but `written`.
+    pub fn hide(&mut self, value: &str, written: &str) {
+        self.secrets.interpolated(value, written);
+    }
+
+    /// Never shows the values under keys of secrets, such as `access_token`, wherever they are used again.
+    pub fn hide_secrets(&mut self, settings: &Node) {
+        self.secrets.under(settings);
+    }
+
+    /// Never shows the texts under a key that is not known.
+    pub(super) fn hide_misnamed(&mut self, value: &Node) {
+        self.secrets.misnamed(value);
+    }
+
+    /// The file's text as it may be shown: secrets that stand in it are asterisks, byte for byte.
+    pub fn excerpt(&self) -> String {
+        self.secrets.blank(&self.text)
     }
 
     /// The place of a part of a scalar, given as a range in the scalar's value. Exact wherever the text is written the

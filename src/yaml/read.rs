@@ -10,7 +10,7 @@ use serde_saphyr::{Error, Location, Spanned};
 use super::{Key, Node, Place, Problems, Value, cut, flow};
 
 /// The most bytes a file may have.
-const BYTES_MAX: usize = 1 << 20;
+pub const BYTES_MAX: usize = 1 << 20;
 
 /// Reads the text of `problems`. `None` when it is not YAML that can be taken; what is wrong is then noted.
 pub fn parse(problems: &mut Problems) -> Option<Node> {

@@ -297,3 +297,40 @@ fn tests_speak_of_what_the_file_has() {
     ];
     says(&format!("{file}{tests}"), &expected, "there are: delivered, skipped");
 }
+
+#[test]
+fn what_a_variable_stands_for_is_never_shown() {
+    let shown_as = |text: &str| match compiled(text) {
+        Ok(compiled) => compiled.problems.to_string(),
+        Err(problems) => problems.to_string(),
+    };
+    let trigger = |trigger: &str| {
+        format!("destination: fake\nmappings:\n  - {{ name: m, action: greet, trigger: '{trigger}' }}\n")
+    };
+    for text in [
+        fields("email: [\"${TOKEN}\"]"),
+        fields("email: { $literal: \"${TOKEN}\" }"),
+        fields("email: \"${TOKEN}\""),
+        fields("email: { $liquid: \"{{ a | ${TOKEN} }}\" }"),
+        fields("email: { $liquid: \"{% ${TOKEN} %}\" }"),
+        fields("email: \"$.a[${TOKEN}\""),
+        fields("email: { $date: $.a, format: \"${TOKEN}\", mode: \"${TOKEN}\" }"),
+        trigger("type = \"track\" and event = ${TOKEN}"),
+        trigger("userId = \"${TOKEN}\" and userId = \"b\""),
+        trigger("${TOKEN}.x = 1"),
+        trigger("${TOKEN}(event)"),
+    ] {
+        let shown = shown_as(&text);
+        assert!(!shown.is_empty() && !shown.contains("s3cret"), "{text}{shown}");
+    }
+}
+
+#[test]
+fn a_token_is_not_shown_under_another_name_either() {
+    let text = "destination: fake\nsettings: { access_token: &t sekrittoken, port: *t, api_kee: \"Bearer abcdef\" }\nmappings:\n  - { name: *t, action: gret }\n  - { name: *t, action: greet }\n";
+    let problems = compiled(text).unwrap_err();
+    let shown = problems.to_string();
+    assert!(shown.contains("`***`") && !shown.contains("sekrit"), "{shown}");
+    assert!(!problems.excerpt().contains("sekrit"), "{}", problems.excerpt());
+    assert_eq!(problems.excerpt().len(), text.len());
+}
