@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow, bail};
 use tokio::task::JoinHandle;
 
 use crate::destination::{self, Destination};
-use crate::http::admin::{self, Admin, Erase, Hand, Hands, Refused};
+use crate::http::admin::{self, Admin, Erase, Hand, Hands, Refused, Report};
 use crate::http::ingest::{self, Ingest};
 use crate::http::{self, Doors, Health};
 use crate::instant::Timestamp;
@@ -28,6 +28,7 @@ use in_force::InForce;
 pub use in_force::{Fingerprint, Found, refuse_namesake, refuse_namesakes};
 use memory::Folder;
 pub use reload::{Read, Reloader};
+use reload::{caught, tell};
 
 /// How often old records are looked for.
 const TRIM_INTERVAL: Duration = Duration::from_secs(60);
@@ -61,7 +62,8 @@ pub struct App {
 
 impl App {
     /// Builds and starts everything. When this returns, events are accepted and deliveries are on their way. `found` are
-    /// the destination files to start with, all in order; `read` reads them again.
+    /// the destination files to start with, of which those in order are put in force; `read` reads them again. An error: there
+    /// is none in order, or something cannot be opened.
     pub async fn start(settings: Settings, found: Vec<Found>, read: Read, clock: Clock) -> anyhow::Result<App> {
         let ingest = listen(settings.ingest.listen, "ingest.listen")?;
         let admin = listen(settings.admin.listen, "admin.listen")?;
@@ -78,12 +80,12 @@ impl App {
             .engine
             .open(&opening)
             .with_context(|| format!("cannot open the data directory {}", settings.data_dir.display()))?;
-        let in_force = put_in_force(found, (&settings.data_dir, &metrics, &clock))?;
+        let (in_force, start) = put_in_force(found, (&settings.data_dir, &metrics, &clock))?;
         let (connections, luck) = (in_force.connections(), Arc::new(fastrand::f64));
         let router = Router::start(store.clone(), connections, &settings.delivery, clock.clone(), luck).await?;
         let health = Arc::new(Health::default());
         let surroundings = (settings.data_dir.clone(), metrics.clone(), health.clone(), clock.clone());
-        let reloader = Reloader::new(read, in_force, router.replacer(), surroundings);
+        let reloader = Reloader::new(read, in_force, router.replacer(), surroundings, &start);
         let trimming = tokio::spawn(trim(store.clone(), clock.clone()));
         let (again, current) = (reloader.clone(), reloader.clone());
         let hands: Hands = Arc::new(move || current.connections().iter().filter_map(|one| hand(one)).collect());
@@ -134,13 +136,17 @@ fn open(settings: &Settings, doors: Doors, parts: admin::Parts) -> anyhow::Resul
     Ok(http::start(&settings.ingest, doors, ingest, admin)?)
 }
 
-/// What the service starts with: there is nothing in force that could stay, so a file that is refused ends the start.
-fn put_in_force(found: Vec<Found>, around: (&Path, &Metrics, &Clock)) -> anyhow::Result<InForce> {
+/// What the service starts with. A file that is refused is left out, so that events are taken in and the other
+/// destinations served; when there is no other, the start ends.
+fn put_in_force(found: Vec<Found>, around: (&Path, &Metrics, &Clock)) -> anyhow::Result<(InForce, Report)> {
     let mut in_force = InForce::default();
-    let change = in_force.take(found, &|mappings, built| connect(mappings, built, around));
+    let change = in_force.take(found, &|mappings, built| caught(|| connect(mappings, built, around)));
     match change.report.problems.first() {
-        Some(first) => bail!("{}: {}", first.file, first.problem.message),
-        None => Ok(in_force),
+        Some(first) if change.report.added.is_empty() => bail!("{}: {}", first.file, first.problem.message),
+        _ => {
+            tell(&change);
+            Ok((in_force, change.report))
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Reading settings and destination files from disk, and compiling them.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -14,16 +16,33 @@ pub(super) fn environment() -> Vec<(String, String)> {
     std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?))).collect()
 }
 
-/// The content of a file named in `${file:…}`, without the line end that editors add.
+/// The text of a file. Of one that is too long for any use here, a little more than is allowed, so that who reads it
+/// says so. Only regular files are read: a pipe would be waited for, and a device need not end.
+pub(super) fn text(path: &Path) -> io::Result<String> {
+    let kind = std::fs::metadata(path)?.file_type();
+    if !kind.is_file() {
+        let what = if kind.is_dir() { "it is a folder" } else { "it is a pipe, a device or a socket" };
+        return Err(io::Error::other(format!("{what}, not a regular file")));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(yaml::BYTES_MAX as u64 + 4).read_to_end(&mut bytes)?;
+    if bytes.len() > yaml::BYTES_MAX {
+        // The cut may go through a character.
+        return Ok(String::from_utf8_lossy(&bytes).into_owned());
+    }
+    String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8 text"))
+}
+
+/// The content of a file named in `${file:…}`, without the line end that editors add; or why it cannot be read.
 pub(super) fn secret(path: &str) -> Result<String, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))?;
+    let text = text(Path::new(path)).map_err(|error| error.to_string())?;
     Ok(text.trim_end_matches(['\n', '\r']).to_owned())
 }
 
 /// Reads the settings. A file that was not asked for by name may be missing: then all settings have their defaults.
 pub(super) fn settings(path: Option<&Path>) -> anyhow::Result<Result<Settings, Problems>> {
     let (path, asked) = (path.unwrap_or(Path::new("interline.yaml")), path.is_some());
-    let text = match std::fs::read_to_string(path) {
+    let text = match text(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !asked => String::new(),
         Err(error) => bail!(
@@ -98,10 +117,32 @@ pub(super) fn compile(
     sources: Option<&[String]>,
     missing: Missing,
 ) -> anyhow::Result<Result<Compiled, Problems>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = text(path).with_context(|| format!("cannot read {}", path.display()))?;
     let environment = environment();
     let variable = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     let lookup = Lookup { environment: &variable, file: &secret, missing };
     let sources: Option<Vec<&str>> = sources.map(|names| names.iter().map(String::as_str).collect());
     Ok(destination::compile(&text, &path.display().to_string(), sources.as_deref(), lookup))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_regular_files_are_read_and_not_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let device = folder.path().join("z.yaml");
+        std::os::unix::fs::symlink("/dev/zero", &device).unwrap();
+        for (path, why) in [(device.as_path(), "a device"), (folder.path(), "a folder")] {
+            assert!(text(path).unwrap_err().to_string().contains(why));
+        }
+        let pipe = folder.path().join("pipe.yaml");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(text(&pipe).unwrap_err().to_string().contains("a pipe"));
+        let long = folder.path().join("long.yaml");
+        std::fs::write(&long, "ä".repeat(yaml::BYTES_MAX)).unwrap();
+        let read = text(&long).unwrap().len();
+        assert!((yaml::BYTES_MAX + 1..yaml::BYTES_MAX + 16).contains(&read), "{read}");
+    }
 }

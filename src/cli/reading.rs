@@ -64,7 +64,7 @@ impl Reading {
     fn read_one(&self, path: &Path, looked_at: &mut BTreeSet<PathBuf>) -> Option<Found> {
         looked_at.insert(path.to_owned());
         let file = path.display().to_string();
-        let text = match std::fs::read_to_string(path) {
+        let text = match files::text(path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound && !path.is_symlink() => return None,
             Err(error) => {

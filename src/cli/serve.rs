@@ -42,7 +42,11 @@ impl Serve {
                 "no source may send anything: name one under `sources`, e.g. sources: {{ website: {{ write_key: … }} }}"
             );
         }
-        runtime()?.block_on(serve(settings, found, reading))
+        let runtime = runtime()?;
+        let verdict = runtime.block_on(serve(settings, found, reading));
+        // A reading that hangs, on a network file system say, is not waited for.
+        runtime.shutdown_background();
+        verdict
     }
 }
 
@@ -51,22 +55,13 @@ fn refuse(problems: &[Problems]) -> anyhow::Result<Verdict> {
     bail!("not started, because of {}", report::counted(report::count(problems).0, "error"))
 }
 
-/// Reads every destination file, or gives the problems of all of them.
+/// Reads every destination file, or gives the problems of all of them when none can be used.
 fn load(reading: &Reading) -> Result<Vec<Found>, Vec<Problems>> {
-    let found = reading.read().map_err(|problems| vec![problems])?;
-    let (mut fine, mut refused) = (Vec::new(), Vec::new());
-    for found in app::refuse_namesakes(found) {
-        match found.compiled {
-            Ok(compiled) => {
-                for warning in compiled.problems.iter() {
-                    tracing::warn!(file = %found.file, line = warning.place.line, code = warning.code, "{}", warning.message);
-                }
-                fine.push(Found { compiled: Ok(compiled), ..found });
-            }
-            Err(problems) => refused.push(problems),
-        }
+    let found = app::refuse_namesakes(reading.read().map_err(|problems| vec![problems])?);
+    match found.iter().any(|found| found.compiled.is_ok()) {
+        true => Ok(found),
+        false => Err(found.into_iter().filter_map(|found| found.compiled.err()).collect()),
     }
-    if refused.is_empty() { Ok(fine) } else { Err(refused) }
 }
 
 async fn serve(settings: Settings, found: Vec<Found>, reading: Arc<Reading>) -> anyhow::Result<Verdict> {
@@ -76,10 +71,15 @@ async fn serve(settings: Settings, found: Vec<Found>, reading: Arc<Reading>) -> 
     let app =
         App::start(settings, found, Arc::new(move || again.read()), app::clock()).await.context("cannot start")?;
     tracing::info!(ingest = %app.ingest, admin = %app.admin, version = env!("CARGO_PKG_VERSION"), "Ready");
-    let watching = tokio::spawn(reload_on_change(reading, app.reloader.clone()));
+    let mut watching = tokio::spawn(reload_on_change(reading, app.reloader.clone()));
+    let mut is_watched = true;
     loop {
         tokio::select! {
             () = stop.asked() => break,
+            ended = &mut watching, if is_watched => {
+                is_watched = false;
+                tracing::error!(?ended, "The destination files are not watched any more; SIGHUP and POST /api/reload read them");
+            }
             Some(()) = hangup.recv() => {
                 tracing::info!("SIGHUP: reading the destination files");
                 // It runs by itself, so that a signal to stop need not wait for it.

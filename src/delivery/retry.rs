@@ -15,16 +15,21 @@ use crate::instant::Timestamp;
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Seconds of the first wait; doubled by each attempt. The actual wait is random between nothing and that (full jitter).
+    #[schemars(range(min = 0.0, max = 86400.0))]
     pub first_wait_secs: f64,
     /// Seconds the wait never exceeds.
+    #[schemars(range(min = 0.0, max = 604800.0))]
     pub wait_max_secs: f64,
     /// Seconds after which a destination that does not answer is given up on for one delivery, counted from the first
     /// failed attempt. 72 hours.
+    #[schemars(range(min = 0, max = 31536000))]
     pub give_up_after_secs: u64,
     /// Seconds of the first wait of a delivery whose contact is not there yet; doubled like the others. It need not be
     /// short, because whatever is delivered about the same person wakes it.
+    #[schemars(range(min = 0.0, max = 86400.0))]
     pub too_early_first_wait_secs: f64,
     /// Seconds a delivery waits for a contact that is not there yet, before it is given up on.
+    #[schemars(range(min = 0, max = 31536000))]
     pub too_early_max_secs: u64,
 }
 

@@ -22,12 +22,16 @@ mod tests;
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Seconds to wait for a connection.
+    #[schemars(range(min = 1, max = 600))]
     pub connect_timeout_secs: u64,
     /// Seconds a request may take in all, from connecting to the last byte of the reply.
+    #[schemars(range(min = 1, max = 3600))]
     pub timeout_secs: u64,
     /// Seconds an unused connection is kept open.
+    #[schemars(range(min = 0, max = 86400))]
     pub idle_secs: u64,
     /// Bytes of a reply that are read at most, after inflating.
+    #[schemars(range(min = 1024, max = 1_073_741_824))]
     pub reply_bytes_max: usize,
 }
 

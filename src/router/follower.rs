@@ -135,6 +135,8 @@ impl Follower {
             () = self.follow(&mut replaced) => {}
             _ = stopped.wait_for(|stopped| *stopped) => {}
         }
+        // Nobody is to wait for a replacement that does not come any more.
+        drop(replaced);
         while self.conductors.join_next().await.is_some() {}
     }
 
@@ -225,8 +227,10 @@ impl Follower {
             // Events may be much work; others have their turn between two.
             tokio::task::yield_now().await;
         }
-        while let Err(error) = self.store.route(routed.clone()).await {
+        if let Err(error) = self.store.route(routed.clone()).await {
             wait_for_store(&error).await;
+            // Back to where replacements are taken: these events are then routed by them.
+            return Step::To(after);
         }
         self.distribute(routed).await;
         Step::To(last)

@@ -49,8 +49,10 @@ pub struct Settings {
 #[serde(deny_unknown_fields, default)]
 pub struct PaceSettings {
     /// Attempts under way at once for each destination.
+    #[schemars(range(min = 1, max = 10000))]
     pub at_once_max: usize,
     /// Seconds between looks at whether refused credentials work again.
+    #[schemars(range(min = 0.001, max = 86400.0))]
     pub probe_interval_secs: f64,
 }
 

@@ -230,8 +230,10 @@ pub struct Removed {
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Hours an event and its ended deliveries are kept. 7 days. Dead letters stay until someone handles them.
+    #[schemars(range(min = 0, max = 876000))]
     pub retention_hours: u32,
     /// Hours a message id is remembered, at least.
+    #[schemars(range(min = 0, max = 876000))]
     pub dedupe_hours: u32,
 }
 

@@ -148,7 +148,10 @@ fn save(file: &Path, text: &str, how: Save) {
     match how {
         Save::InPlace => {
             // Through a link it would be the link's target that is written.
-            let _ = std::fs::remove_file(file);
+            if file.is_symlink() {
+                std::fs::remove_file(file).unwrap();
+            }
+            // Truncated, then written: a reading may fall between and find it empty.
             std::fs::write(file, text).unwrap();
         }
         Save::RenamedOver => {
@@ -397,4 +400,41 @@ async fn what_is_owed_to_a_destination_waits_while_it_is_off_gone_or_the_process
         house.until_told(before + 6).await.drain(before..).map(|(_, name, version)| (name, version)).collect();
     let wanted = [("One A", 0), ("One B", 0), ("Two A", 0), ("Two B", 0), ("Three A", 2), ("Three B", 2)];
     assert_eq!(told, wanted.map(|(name, version)| (name.to_owned(), version)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_leaves_out_a_broken_file_and_says_so_until_it_is_mended() {
+    let mut house = House::new().await;
+    std::fs::write(house.path("broken.yaml"), "destination: intercm\n").unwrap();
+    house.restart().await;
+    assert!(house.log().contains("unknown destination `intercm`"), "{}", house.log());
+    assert_eq!(house.metric("interline_config_last_reload_successful").await, 0.0);
+    let ready = house.admin("/readyz").await;
+    assert_eq!(ready["ready"], true, "{ready}");
+    assert!(ready["mappings"].as_str().unwrap().contains("broken.yaml"), "{ready}");
+    house.send(&[identify("u0")]).await;
+    house.until_mapped_by(0).await;
+    std::fs::remove_file(house.path("broken.yaml")).unwrap();
+    eventually("the mending", LIMIT, async || house.metric("interline_config_last_reload_successful").await == 1.0)
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pipes_devices_and_settings_out_of_range_are_refused_and_later_changes_seen() {
+    let house = House::new().await;
+    house.send(&[identify("u0")]).await;
+    let pipe = std::process::Command::new("mkfifo").arg(house.path("pipe.yaml")).status().unwrap();
+    assert!(pipe.success());
+    symlink("/dev/zero", house.path("zero.yaml")).unwrap();
+    let long = "cache: { ttl_secs: 18446744073709551615 }, search_lag_secs: 18446744073709551615, concurrency: 0";
+    std::fs::write(house.path("long.yaml"), house.version(5).replace("concurrency: 8", long)).unwrap();
+    let (status, report) = house.reload().await;
+    assert_eq!((status, report["refused"].as_array().unwrap().len()), (422, 3), "{report:#}");
+    let codes: Vec<_> =
+        report["problems"].as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["value_invalid", "value_invalid", "value_invalid", "file_unreadable", "file_unreadable"]);
+    save(&house.file(), &house.version(1), Save::RenamedOver);
+    house.until_mapped_by(1).await;
+    house.service.signal("TERM");
+    eventually("the end", LIMIT, async || house.log().contains("Stopping")).await;
 }

@@ -110,8 +110,10 @@ pub struct Settings {
     /// What becomes of a custom attribute that the workspace does not have.
     pub unknown_attributes: Unknown,
     /// Seconds after which the search surely shows a contact that was made.
+    #[schemars(range(min = 0, max = 86400))]
     pub search_lag_secs: u64,
     /// Requests in flight at once, at most.
+    #[schemars(range(min = 1, max = 1000))]
     pub concurrency: usize,
     /// What is remembered of contacts and companies.
     pub cache: CacheSettings,
@@ -198,8 +200,10 @@ pub enum Archived {
 #[serde(deny_unknown_fields, default)]
 pub struct CacheSettings {
     /// Entries of each of the caches, at most. 0 turns them off.
+    #[schemars(range(min = 0, max = 100000000))]
     pub entries_max: u64,
     /// Seconds an entry is kept.
+    #[schemars(range(min = 0, max = 31536000))]
     pub ttl_secs: u64,
 }
 

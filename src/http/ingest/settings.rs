@@ -19,26 +19,36 @@ pub struct Settings {
     /// Whether calls with an unknown key or of a disabled source are refused, or answered 200 and dropped as Segment does.
     pub unknown_write_key: UnknownWriteKey,
     /// Bytes of one event, after inflating.
+    #[schemars(range(min = 1024, max = 1_073_741_824))]
     pub event_bytes_max: usize,
     /// Bytes of one batch, after inflating.
+    #[schemars(range(min = 1024, max = 1_073_741_824))]
     pub batch_bytes_max: usize,
     /// Events in one batch.
+    #[schemars(range(min = 1, max = 1000000))]
     pub batch_events_max: usize,
     /// Bytes of a compressed body as sent.
+    #[schemars(range(min = 1024, max = 1_073_741_824))]
     pub compressed_bytes_max: usize,
     /// Bytes of all bodies in memory at once; above it calls are answered 503.
+    #[schemars(range(min = 1024, max = 1_099_511_627_776_i64))]
     pub inflight_bytes_max: usize,
     /// Events that may wait, all sources together; each source may use its equal share; above it its calls are answered 429.
     pub backlog_max: u64,
     /// Seconds a sender is told to wait by 429 and 503.
+    #[schemars(range(min = 0, max = 86400))]
     pub retry_after_secs: u32,
     /// Seconds a body may take to arrive.
+    #[schemars(range(min = 1, max = 3600))]
     pub body_timeout_secs: u64,
     /// Seconds the store may take; after it the call is answered 503.
+    #[schemars(range(min = 1, max = 3600))]
     pub accept_timeout_secs: u64,
     /// Seconds an idle connection is kept.
+    #[schemars(range(min = 0, max = 86400))]
     pub keep_alive_secs: u64,
     /// Seconds that calls in flight get to finish when the service stops.
+    #[schemars(range(min = 0, max = 3600))]
     pub shutdown_timeout_secs: u64,
     /// Addresses or ranges (`10.0.0.0/8`) of the proxies in front, whose word about the sender's address is taken.
     pub trusted_proxies: Vec<String>,
