@@ -186,7 +186,7 @@ impl Connect {
             Format::Json => print(report.json(&described.name, place)),
         }
         if let Some(why) = refused {
-            eprintln!("error: {why}");
+            super::complain(format!("error: {why}"));
             return Ok(Verdict::Problems);
         }
         Ok(if report.lacks() { Verdict::Problems } else { Verdict::Fine })
@@ -251,7 +251,7 @@ fn compile(
     path: &Path,
     file: &dyn Fn(&str) -> Result<String, String>,
 ) -> anyhow::Result<Described> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = files::text(path).with_context(|| format!("cannot read {}", path.display()))?;
     let environment = files::environment();
     let variable = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     let lookup = Lookup { environment: &variable, file, missing: Missing::Refused };

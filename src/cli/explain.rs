@@ -77,7 +77,11 @@ impl Explain {
         let event = match read {
             Ok(event) => event,
             Err(problem) => {
-                eprintln!("error: {named} would be refused: {}: {}", problem.code.word(), problem.message);
+                super::complain(format!(
+                    "error: {named} would be refused: {}: {}",
+                    problem.code.word(),
+                    problem.message
+                ));
                 return Ok(Verdict::Problems);
             }
         };

@@ -60,7 +60,7 @@ impl Segment {
         match self.format {
             Format::Json => self.print_json(&imported),
             Format::Human => {
-                imported.warnings.iter().for_each(|note| eprintln!("{}", line(note)));
+                imported.warnings.iter().for_each(|note| super::complain(line(note)));
                 self.print_human(&imported)?;
             }
         }
@@ -81,7 +81,7 @@ impl Segment {
             (Some(folder), files) => {
                 for file in files {
                     let count = report::counted(file.mappings, "mapping");
-                    eprintln!("{}: {count}", path(folder, file).display());
+                    super::complain(format!("{}: {count}", path(folder, file).display()));
                 }
             }
             (None, [file]) => print(file.text.trim_end()),

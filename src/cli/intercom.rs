@@ -106,7 +106,7 @@ async fn once(door: &Door, chosen: &Chosen, given: &Object<'static>, form: Form)
         return Ok(complain(door, failure));
     }
     if let Some(skipped) = &done.skipped {
-        eprintln!("nothing to do: {} ({})", skipped.message, skipped.code);
+        super::complain(format!("nothing to do: {} ({})", skipped.message, skipped.code));
     }
     match (&done.document, form) {
         (Some(document), Form::Table) => show::one(document).into_iter().for_each(print),
@@ -173,13 +173,13 @@ async fn rehearse(door: &Door, chosen: &Chosen, given: &Object<'static>, form: F
 fn warn(done: &Done) {
     for warning in &done.warnings {
         let field = if warning.field.is_empty() { String::new() } else { format!("{}: ", warning.field) };
-        eprintln!("warning: {field}{} ({})", warning.message, warning.code);
+        super::complain(format!("warning: {field}{} ({})", warning.message, warning.code));
     }
 }
 
 /// Says what went wrong and what to do, and whether it is a problem of what was asked for.
 fn complain(door: &Door, failure: &Failure) -> Verdict {
-    eprintln!("error: {} ({})", failure.message, failure.code);
+    super::complain(format!("error: {} ({})", failure.message, failure.code));
     let name = door.name();
     match failure.kind {
         // They say themselves what to do.

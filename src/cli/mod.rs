@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::telemetry::printable;
+
 mod cases;
 mod check;
 mod connect;
@@ -115,18 +117,24 @@ pub fn run() -> ExitCode {
         Ok(Verdict::Fine) => ExitCode::SUCCESS,
         Ok(Verdict::Problems) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            complain(format!("error: {error:#}"));
             ExitCode::from(2)
         }
     }
 }
 
-/// Prints a line to stdout; a reader that has gone away is no error.
+/// Prints lines to stdout, whatever stands in them; a reader that has gone away is no error.
 fn print(line: impl std::fmt::Display) {
     use std::io::Write;
+    let line = printable(&line.to_string(), terminal::Look::of_stdout().styled);
     if writeln!(std::io::stdout(), "{line}").is_err() {
         std::process::exit(0);
     }
+}
+
+/// Prints lines to stderr, whatever stands in them.
+fn complain(line: impl std::fmt::Display) {
+    eprintln!("{}", printable(&line.to_string(), terminal::Look::of_stderr().styled));
 }
 
 /// Asks a person; `None` when nobody is there to answer.

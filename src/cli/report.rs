@@ -24,7 +24,7 @@ pub(super) fn write(files: &[Problems], format: Format) {
     let renderer = renderer.term_width(look.width);
     for file in files {
         for problem in file.iter() {
-            eprintln!("{}\n", human(&renderer, file, problem));
+            super::complain(format!("{}\n", human(&renderer, file, problem)));
         }
     }
 }

@@ -98,7 +98,7 @@ impl Test {
             let mut watching = interest.watch().context("cannot watch the files")?;
             // A file that is being replaced may be gone for a moment; that is no reason to stop watching.
             if let Err(error) = self.once(paths).await {
-                eprintln!("error: {error:#}");
+                super::complain(format!("error: {error:#}"));
             }
             eprintln!("Waiting for changes; Ctrl-C ends.");
             watching.changed().await;
