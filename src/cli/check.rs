@@ -47,11 +47,10 @@ impl Check {
         }
         let folders = if self.paths.is_empty() { folder.as_slice() } else { &self.paths };
         for path in folders {
-            let below = files::destination_files(std::slice::from_ref(path))?;
-            if below.is_empty() {
-                found.push(empty(path));
+            match files::destination_files(std::slice::from_ref(path))? {
+                below if below.is_empty() => found.push(empty(path)),
+                below => paths.extend(below),
             }
-            paths.extend(below);
         }
         for (at, path) in paths.iter().enumerate() {
             checked += 1;
@@ -91,7 +90,7 @@ fn check(path: &Path, sources: Option<&[String]>, twin: Option<&PathBuf>) -> any
     if path.file_stem().is_some_and(|stem| stem == "interline") {
         return Ok(files::settings(Some(path))?.err());
     }
-    let mut problems = match files::compile(path, sources, Missing::RefusedWhenOn)? {
+    let mut problems = match files::compile(path, sources, Missing::RefusedWhenOn) {
         Ok(mut compiled) => {
             cases::check_events(&compiled.tests, &mut compiled.problems);
             compiled.problems

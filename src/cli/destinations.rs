@@ -96,7 +96,7 @@ impl Where {
     }
 
     fn read(&self, settings: &Settings, path: &Path, missing: Missing) -> anyhow::Result<Described> {
-        let compiled = files::compile(path, None, missing)?.map_err(|problems| {
+        let compiled = files::compile(path, None, missing).map_err(|problems| {
             report::write(&[problems], Format::Human);
             anyhow!("{} cannot be used", path.display())
         })?;

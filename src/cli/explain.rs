@@ -40,7 +40,7 @@ pub(super) struct Explain {
 
 impl Explain {
     pub(super) fn run(self) -> anyhow::Result<Verdict> {
-        let mappings = match files::compile(&self.destination_file, None, Missing::Ignored)? {
+        let mappings = match files::compile(&self.destination_file, None, Missing::Ignored) {
             Ok(compiled) => compiled.mappings,
             Err(problems) => {
                 report::write(&[problems], self.format);

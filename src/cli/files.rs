@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use crate::destination;
 use crate::mapping::compile::Compiled;
 use crate::settings::{self, Settings};
-use crate::yaml::{self, Lookup, Missing, Problems};
+use crate::yaml::{self, Lookup, Missing, Place, Problems};
 
 /// The environment, as settings and mappings read it.
 pub(super) fn environment() -> Vec<(String, String)> {
@@ -69,6 +69,10 @@ pub(super) fn mappings_dir(config: Option<&Path>) -> anyhow::Result<PathBuf> {
 pub(super) fn destination_files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
+        if is_yaml(path) {
+            // What is not there was misnamed on the command line, unlike what cannot be read.
+            path.symlink_metadata().with_context(|| format!("cannot read {}", path.display()))?;
+        }
         match is_folder(path) {
             true => files.extend(in_folder(path)?),
             false => files.push(path.clone()),
@@ -112,17 +116,20 @@ pub(super) fn in_folder(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 
 /// Compiles a destination file and has the destination check its settings. `sources`: the names it may mention, where
 /// they are known.
-pub(super) fn compile(
-    path: &Path,
-    sources: Option<&[String]>,
-    missing: Missing,
-) -> anyhow::Result<Result<Compiled, Problems>> {
-    let text = text(path).with_context(|| format!("cannot read {}", path.display()))?;
+pub(super) fn compile(path: &Path, sources: Option<&[String]>, missing: Missing) -> Result<Compiled, Problems> {
+    let text = text(path).map_err(|error| unreadable(path, "file_unreadable", format!("cannot be read: {error}")))?;
     let environment = environment();
     let variable = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     let lookup = Lookup { environment: &variable, file: &secret, missing };
     let sources: Option<Vec<&str>> = sources.map(|names| names.iter().map(String::as_str).collect());
-    Ok(destination::compile(&text, &path.display().to_string(), sources.as_deref(), lookup))
+    destination::compile(&text, &path.display().to_string(), sources.as_deref(), lookup)
+}
+
+/// A file or folder of which nothing is known but why it cannot be used.
+pub(super) fn unreadable(path: &Path, code: &'static str, message: String) -> Problems {
+    let mut problems = Problems::new(path.display().to_string(), "");
+    problems.error(code, &Place { line: 1, column: 1, ..Place::default() }, "", message);
+    problems
 }
 
 #[cfg(test)]

@@ -92,7 +92,16 @@ enum Verdict {
 
 /// Runs the command line. Exit codes: 0 fine, 1 problems found, 2 could not run.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => {
+            let styled = terminal::Look::of_stderr().styled;
+            let text = if styled { error.render().ansi().to_string() } else { error.render().to_string() };
+            complain(text.trim_end());
+            return ExitCode::from(2);
+        }
+        Err(help) => help.exit(),
+    };
     // Fails only when a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let ended = match cli.command {

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::files;
 use crate::app::{Fingerprint, Found};
 use crate::destination;
-use crate::yaml::{Lookup, Missing, Place, Problems};
+use crate::yaml::{Lookup, Missing, Problems};
 
 /// The folder of destination files, and what to read them with.
 pub(super) struct Reading {
@@ -57,7 +57,7 @@ impl Reading {
     }
 
     fn refuse(&self, code: &'static str, error: anyhow::Error) -> Problems {
-        problem(&self.folder, code, format!("{error:#}"))
+        files::unreadable(&self.folder, code, format!("{error:#}"))
     }
 
     /// One file; `None` when it went away since it was listed.
@@ -68,9 +68,13 @@ impl Reading {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound && !path.is_symlink() => return None,
             Err(error) => {
-                let message = format!("cannot read {file}: {error}");
+                let message = format!("cannot be read: {error}");
                 let fingerprint = Seal::default().with(&["unreadable", &message]).done();
-                return Some(Found { fingerprint, compiled: Err(problem(path, "file_unreadable", message)), file });
+                return Some(Found {
+                    fingerprint,
+                    compiled: Err(files::unreadable(path, "file_unreadable", message)),
+                    file,
+                });
             }
         };
         let environment = files::environment();
@@ -97,12 +101,6 @@ impl Reading {
         let fingerprint = seal.take().done();
         Some(Found { file, fingerprint, compiled })
     }
-}
-
-fn problem(path: &Path, code: &'static str, message: String) -> Problems {
-    let mut problems = Problems::new(path.display().to_string(), "");
-    problems.error(code, &Place { line: 1, column: 1, ..Place::default() }, "", message);
-    problems
 }
 
 /// Sums up texts, each with its length, so that no two rows of texts have one sum.

@@ -108,9 +108,20 @@ impl Test {
     async fn once(&self, paths: &[PathBuf]) -> anyhow::Result<Verdict> {
         let started = Instant::now();
         let (mut run, mut refused) = (Run { files: Vec::new(), passed: 0, failed: 0, seconds: 0.0 }, Vec::new());
-        for path in files::destination_files(paths)? {
+        let mut below = Vec::new();
+        for path in paths {
+            match files::destination_files(std::slice::from_ref(path))? {
+                // Nothing tested must not look like all is well: a folder may be misnamed.
+                found if found.is_empty() => {
+                    let message = "no destination file is in this folder, so nothing is tested";
+                    refused.push(files::unreadable(path, "no_files", message.to_owned()));
+                }
+                found => below.extend(found),
+            }
+        }
+        for path in below {
             let file = path.display().to_string();
-            let (tests, errors) = match files::compile(&path, None, Missing::Ignored)? {
+            let (tests, errors) = match files::compile(&path, None, Missing::Ignored) {
                 Ok(compiled) => (self.tests(&compiled).await?, 0),
                 Err(problems) => {
                     let errors = report::count(std::slice::from_ref(&problems)).0;

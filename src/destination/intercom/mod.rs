@@ -263,13 +263,19 @@ fn examine(settings: &Settings) -> Result<(), String> {
     if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("`settings.access_token` holds characters that no token has (spaces, line ends?)".to_owned());
     }
-    if settings.version.is_empty() || !settings.version.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if !is_version(&settings.version) {
         return Err("`settings.version` is no version of the API, as `2.16` is one".to_owned());
     }
     if settings.region.is_none() && settings.base_url.is_none() {
         return Err(NO_REGION.to_owned());
     }
     Ok(())
+}
+
+/// `2.16`, or the `Unstable` that Intercom names so.
+fn is_version(text: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.len() <= 4 && part.bytes().all(|byte| byte.is_ascii_digit());
+    text == "Unstable" || text.split_once('.').is_some_and(|(major, minor)| is_number(major) && is_number(minor))
 }
 
 /// The address of the API.

@@ -182,3 +182,66 @@ fn mistakes_in_settings_hide_none_in_destination_files() {
 fn folder_of_tests() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/test")
 }
+
+#[test]
+fn what_cannot_be_read_hides_nothing_of_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::copy(self::folder().join("field_name.yaml"), path("a.yaml")).unwrap();
+    fs::create_dir(path("b.yaml")).unwrap();
+    std::os::unix::fs::symlink("nowhere", path("c.yaml")).unwrap();
+    for command in ["check", "test"] {
+        let run = |format: &str| {
+            let arguments = [command, "--format", format, folder.path().to_str().unwrap()];
+            Command::new(env!("CARGO_BIN_EXE_interline"))
+                .args(arguments)
+                .env("INTERCOM_ACCESS_TOKEN", "t0k")
+                .output()
+                .unwrap()
+        };
+        let output = run("json");
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let codes = document["problems"].as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap());
+        assert_eq!(codes.collect::<Vec<_>>(), ["unknown_field", "file_unreadable", "file_unreadable"], "{command}");
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8(run("human").stderr).unwrap();
+        assert!(said.contains("not a regular file") && said.contains("unknown_field"), "{said}");
+    }
+}
+
+#[test]
+fn a_folder_without_files_is_no_success_of_tests() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_interline")).arg("test").arg(folder.path()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && said.contains("nothing is tested"), "{said}");
+}
+
+#[test]
+fn nothing_that_a_terminal_obeys_is_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a\u{1b}[2J\u{202e}.yaml");
+    let name = r#""n\e[2J\u009b2J\u202e\u007f""#;
+    let text = format!(
+        "destination: intercom\nsettings: {{ region: us, access_token: t }}\nmappings: [{{ name: {name}, action: track_event }}]\ntests: [{{ name: {name}, event: {{ type: track, userId: u, event: E }}, expect: [{{ mapping: {name}, result: skipped }}] }}]\n"
+    );
+    fs::write(&path, &text).unwrap();
+    let file = path.to_str().unwrap();
+    for arguments in [
+        vec!["test", file],
+        vec!["test", "--format", "json", file],
+        vec!["check", file],
+        vec!["check", "--format", "json", file],
+        vec!["test", "--filter", "\u{1b}[2J", file],
+        vec!["schema", "\u{1b}[2J\u{9b}"],
+        vec!["explain", "no\u{1b}[2J\u{9b}"],
+        vec!["explain", "a", file],
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_interline")).args(&arguments).output().unwrap();
+        for printed in [output.stdout, output.stderr] {
+            let printed = String::from_utf8(printed).unwrap();
+            let is_raw = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+            assert!(!printed.contains(is_raw), "{arguments:?}: {printed:?}");
+        }
+    }
+}
