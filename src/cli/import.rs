@@ -11,6 +11,7 @@ use super::{Format, Verdict, cases, print, report};
 use crate::import::segment::{self, File, Imported, Note};
 use crate::json::Json;
 use crate::mapping::case::Test;
+use crate::yaml::write;
 
 #[derive(Debug, Args)]
 pub(super) struct Import {
@@ -55,7 +56,7 @@ impl Segment {
     fn run(self) -> anyhow::Result<Verdict> {
         let imported = segment::import(&read(&self.file)?, &door).map_err(anyhow::Error::msg)?;
         if let Some(folder) = &self.output {
-            write(folder, &imported.files, self.force)?;
+            write_all(folder, &imported.files, self.force)?;
         }
         match self.format {
             Format::Json => self.print_json(&imported),
@@ -119,7 +120,7 @@ fn path(folder: &Path, file: &File) -> PathBuf {
 }
 
 /// Writes all files, or none where one would overwrite another.
-fn write(folder: &Path, files: &[File], force: bool) -> anyhow::Result<()> {
+fn write_all(folder: &Path, files: &[File], force: bool) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     for file in files {
         let path = path(folder, file);
@@ -143,5 +144,10 @@ fn line(note: &Note) -> String {
         .filter(|part| !part.is_empty())
         .collect();
     let about = if about.is_empty() { String::new() } else { format!("{}: ", about.join(", ")) };
-    format!("warning[{}]: {about}{}", note.code, note.message)
+    shown(&format!("warning[{}]: {about}{}", note.code, note.message))
+}
+
+/// Text for the terminal: what would steer it is shown instead.
+fn shown(text: &str) -> String {
+    write::visible(text)
 }

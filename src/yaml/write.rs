@@ -98,9 +98,25 @@ fn is_plain(text: &str) -> bool {
     begins && ends && text.chars().all(inner) && !text.contains(": ") && !text.contains(" !") && !is_word(text)
 }
 
-/// Whether a character cannot stand in YAML as it is, or ends a line there.
-fn is_hidden(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+/// Whether a character cannot stand in YAML as it is, ends a line there, cannot be seen, or turns the order of what is
+/// around it (Unicode's bidirectional controls).
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
+        || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The text with what cannot be seen in it shown: `<U+202E>`.
+pub fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match is_hidden(c) {
+            // Writing into a `String` cannot fail.
+            true => drop(write!(out, "<U+{:04X}>", u32::from(c))),
+            false => out.push(c),
+        }
+    }
+    out
 }
 
 /// In single quotes where that spares escapes, else in double quotes.
@@ -116,6 +132,9 @@ fn quoted(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
+            c if is_hidden(c) && u32::from(c) > 0xffff => {
+                let _ = write!(out, "\\U{:08X}", u32::from(c));
+            }
             c if is_hidden(c) => {
                 // Writing into a `String` cannot fail.
                 let _ = write!(out, "\\u{:04X}", u32::from(c));
@@ -148,15 +167,9 @@ pub fn comment(indent: usize, text: &str) -> Vec<String> {
     lines.iter().map(|line| remark(indent, line)).collect()
 }
 
-/// One line of a comment, as it is: what would end the line is shown instead.
+/// One line of a comment, as it is: what would end the line, or cannot be seen, is shown instead.
 pub fn remark(indent: usize, line: &str) -> String {
-    let mut out = format!("{:indent$}# ", "");
-    for c in line.chars() {
-        match is_hidden(c) {
-            true => out.extend(c.escape_default()),
-            false => out.push(c),
-        }
-    }
+    let mut out = format!("{:indent$}# {}", "", visible(line));
     out.truncate(out.trim_end().len());
     out
 }
@@ -198,6 +211,7 @@ mod tests {
         check(r#"{"a":1,"$b":["$.c","yes",null,"1"]}"#, r#"  key: { a: 1, $b: [$.c, "yes", null, "1"] }"#);
         check(r#"{"@if":{}}"#, r#"  key: { "@if": {} }"#);
         check(r#""a\nb""#, r#"  key: "a\nb""#);
+        check("\"a\u{202e}b\u{200b}\u{e0041}\"", r#"  key: "a\u202Eb\u200B\U000E0041""#);
     }
 
     #[test]
@@ -214,7 +228,7 @@ mod tests {
     #[test]
     fn a_comment_cannot_end_before_its_line_does() {
         assert_eq!(comment(2, "a\n  b"), ["  # a", "  #   b"]);
-        assert_eq!(comment(2, "a\nb\rc\u{2028}d "), ["  # a", r"  # b\rc\u{2028}d"]);
+        assert_eq!(comment(2, "a\nb\rc\u{2028}d "), ["  # a", "  # b<U+000D>c<U+2028>d"]);
         assert!(comment(0, &"word ".repeat(60)).iter().all(|line| line.len() <= WIDTH));
     }
 

@@ -13,7 +13,7 @@ use regex::Regex;
 use super::draft::Draft;
 use super::page::escaped;
 use super::{Door, lookup};
-use crate::action::FieldKind;
+use crate::action::{Field, FieldKind};
 use crate::destination::{self, Circumstances, Explained, Explanation};
 use crate::event::Kind;
 use crate::json::{Json, Object};
@@ -180,13 +180,16 @@ fn base(kind: Kind, draft: &Draft) -> Json<'static> {
         Kind::Identify => {}
     }
     event.push_new("timestamp", ARRIVAL.into());
-    for filled in &draft.fields {
+    // A field of a kind of its own says more of what it reads than one that takes anything.
+    let mut filled: Vec<_> = draft.fields.iter().collect();
+    filled.sort_by_key(|filled| matches!(filled.field.kind, FieldKind::Any | FieldKind::Text | FieldKind::Object));
+    for filled in filled {
         let text = filled.expression.to_string();
         let whole = filled.expression.as_str().map(|text| text.trim_start_matches("$."));
         for path in paths(&text) {
             let names: Vec<&str> = path.split('.').collect();
             if names.len() > 1 && ["properties", "traits", "context"].contains(&names[0]) && kind.has(names[0]) {
-                let of_field = (whole == Some(path)).then_some(filled.field.kind);
+                let of_field = (whole == Some(path)).then_some(filled.field);
                 fill(&mut event, &names, value(names[names.len() - 1], of_field));
             }
         }
@@ -204,19 +207,37 @@ fn paths(expression: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Something that fits a field, or else what a member is called.
-fn value(name: &str, of_field: Option<FieldKind>) -> Json<'static> {
-    let name = name.to_lowercase();
-    let is = |words: &[&str]| words.iter().any(|word| name.contains(word));
-    match of_field {
+fn value(name: &str, of_field: Option<&Field>) -> Json<'static> {
+    let number = || crate::json::parse(b"19.99").map_or(Json::Null, Json::into_owned);
+    match of_field.map(|field| field.kind) {
         Some(FieldKind::Timestamp) => ARRIVAL.into(),
         Some(FieldKind::Boolean) => true.into(),
         Some(FieldKind::Integer) => Json::from(10_i64),
-        Some(FieldKind::Number) => crate::json::parse(b"19.99").map_or(Json::Null, Json::into_owned),
-        _ if is(&["email"]) => "ada@example.com".into(),
-        _ if is(&["phone"]) => "+353 1 234 5678".into(),
-        _ if is(&["url", "avatar", "website"]) => "https://example.com/ada".into(),
-        _ if is(&["currency"]) => "USD".into(),
-        _ => "example".into(),
+        Some(FieldKind::Number) => number(),
+        Some(FieldKind::Email) => "ada@example.com".into(),
+        Some(FieldKind::Url) => "https://example.com/ada".into(),
+        Some(FieldKind::Texts) => Json::List(vec!["example".into()]),
+        // What takes anything is known by its own name.
+        Some(FieldKind::Any) if of_field.is_some_and(|field| field.name == "revenue") => number(),
+        Some(FieldKind::Text) | Some(FieldKind::Object) | Some(FieldKind::Any) | None => by_name(name),
+    }
+}
+
+/// Something that fits what a member is called.
+fn by_name(name: &str) -> Json<'static> {
+    let words = name.to_lowercase();
+    let is = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
+    let is_date = words.ends_with("_at") || words.ends_with("date") || name.ends_with("At");
+    match () {
+        () if is(&["email"]) => "ada@example.com".into(),
+        () if is(&["phone"]) => "+353 1 234 5678".into(),
+        () if is(&["url", "avatar", "website"]) => "https://example.com/ada".into(),
+        () if is(&["currency"]) => "USD".into(),
+        () if is_date => ARRIVAL.into(),
+        () if ["revenue", "total", "subtotal", "price", "amount"].contains(&words.as_str()) => {
+            crate::json::parse(b"19.99").map_or(Json::Null, Json::into_owned)
+        }
+        () => "example".into(),
     }
 }
 

@@ -252,8 +252,16 @@ impl<'d> Subscription<'d> {
         flag(self.0, &["enabled"]).unwrap_or(true)
     }
 
-    pub(super) fn trigger(&self) -> Option<&'d str> {
-        text(self.0, &["trigger", "subscribe"])
+    /// When it runs; the error says why it never does.
+    pub(super) fn trigger(&self) -> Result<&'d str, String> {
+        let given = ["trigger", "subscribe"].into_iter().find_map(|key| self.0.get(key));
+        match given {
+            None => Err("it has no trigger".to_owned()),
+            Some(Json::String(text)) if text.trim().is_empty() => Err("its trigger is empty".to_owned()),
+            Some(Json::String(text)) => Ok(text),
+            Some(Json::Null) => Err("its trigger is null".to_owned()),
+            Some(other) => Err(format!("its trigger is no text but {other}")),
+        }
     }
 
     pub(super) fn action_slug(&self) -> Option<&'d str> {

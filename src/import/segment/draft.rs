@@ -1,5 +1,7 @@
 //! One subscription as a mapping: what is kept, what stands as a comment, and what is noted of it.
 
+use std::collections::{HashMap, HashSet};
+
 use super::Note;
 use super::action;
 use super::document::{Document, Group, Subscription};
@@ -7,6 +9,7 @@ use super::expression::rewrite;
 use crate::action::{Facts, Field};
 use crate::json::{Json, Object};
 use crate::mapping::trigger::{self, Trigger};
+use crate::yaml::write;
 
 /// A mapping on its way.
 pub(super) struct Draft {
@@ -44,6 +47,33 @@ pub(super) struct Dropped {
     pub(super) why: String,
 }
 
+/// The names that the mappings of a destination have so far.
+#[derive(Default)]
+pub(super) struct Names {
+    taken: HashSet<String>,
+    /// How often each was wanted, so that its next number need not be searched for.
+    wanted: HashMap<String, usize>,
+}
+
+impl Names {
+    /// The name, or with the first number behind it that makes it no other's. Space around it tells no two apart.
+    fn free(&mut self, own: &str) -> String {
+        let count = self.wanted.entry(own.trim().to_owned()).or_insert(0);
+        loop {
+            *count += 1;
+            let name = if *count == 1 { own.to_owned() } else { format!("{} ({count})", own.trim()) };
+            if self.taken.insert(name.trim().to_owned()) {
+                return name;
+            }
+        }
+    }
+}
+
+/// Whether nothing of a name can be seen.
+fn is_blank(name: &str) -> bool {
+    name.chars().all(|c| c.is_whitespace() || write::is_hidden(c))
+}
+
 /// Settings of Segment's own machinery (Segment spec, reserved keys), and why they have no place here.
 const RESERVED: [(&str, &str); 9] = [
     (
@@ -72,7 +102,7 @@ impl Draft {
         subscription: &Subscription<'_>,
         group: &Group<'_>,
         document: &Document<'_>,
-        others: &[Draft],
+        names: &mut Names,
     ) -> Draft {
         let (settings, trouble) = match subscription.settings() {
             Ok(settings) => (settings, None),
@@ -93,7 +123,7 @@ impl Draft {
         let (action, note) = action::find(subscription, &settings, group, document);
         draft.action = action;
         note.into_iter().for_each(|note| draft.note(note));
-        draft.name(subscription, others);
+        draft.name(subscription, names);
         draft.origin(subscription, document);
         if let Some(trouble) = trouble {
             draft.note(Note::new("settings_unreadable", format!("{trouble}; the mapping is switched off")));
@@ -114,13 +144,16 @@ impl Draft {
         self.notes.push(note);
     }
 
-    fn name(&mut self, subscription: &Subscription<'_>, others: &[Draft]) {
-        let own = subscription.name().or(subscription.id()).or(self.action.map(|facts| facts.name));
-        let own = own.unwrap_or("Mapping").to_owned();
-        let is_taken = |name: &str| others.iter().any(|other| other.name == name);
-        let numbered = (2..).map(|number| format!("{own} ({number})"));
-        let mut names = std::iter::once(own.clone()).chain(numbered);
-        self.name = names.find(|name| !is_taken(name)).expect("there is no end to them");
+    fn name(&mut self, subscription: &Subscription<'_>, names: &mut Names) {
+        let given = subscription.name().or(subscription.id());
+        let own = match given.filter(|name| !is_blank(name)) {
+            Some(name) => name.to_owned(),
+            None => self.action.map_or("Mapping", |facts| facts.name).to_owned(),
+        };
+        if given.is_some_and(is_blank) {
+            self.note(Note::new("name_made", format!("its name is blank; here it is called `{own}`")));
+        }
+        self.name = names.free(&own);
         if self.name != own {
             self.note(Note::new("name_changed", format!("another mapping is called `{own}` already")));
         }
@@ -134,14 +167,20 @@ impl Draft {
         self.origin = if parts.is_empty() { String::new() } else { format!("Segment: {}", parts.join(", ")) };
     }
 
-    fn read_trigger(&mut self, text: Option<&str>) {
+    fn read_trigger(&mut self, given: Result<&str, String>) {
         let default = self.action.and_then(|facts| facts.trigger).unwrap_or_default();
-        let Some(text) = text else {
-            if self.action.is_some() {
-                self.note(Note::new("trigger_missing", "it has no trigger; the action's own is taken"));
+        let text = match given {
+            Ok(text) => text,
+            Err(why) => {
+                self.trigger = default.to_owned();
+                if self.action.is_some() {
+                    let then =
+                        "so it never runs at Segment and is switched off here; the trigger below is the action's own";
+                    self.note(Note::new("trigger_missing", format!("{why}, {then}")));
+                    self.is_enabled = false;
+                }
+                return;
             }
-            self.trigger = default.to_owned();
-            return;
         };
         self.trigger = text.to_owned();
         match Trigger::parse(text) {
@@ -166,8 +205,7 @@ impl Draft {
 
     /// Explains what Segment's evaluator makes of a trigger, where that is something else.
     fn compare_readings(&mut self, parsed: &trigger::Parsed, text: &str) {
-        const THERE: &str = "Segment reads this as ";
-        let differs: Vec<_> = parsed.warnings.iter().filter(|warning| warning.message.starts_with(THERE)).collect();
+        let differs: Vec<_> = parsed.warnings.iter().filter(|warning| warning.is_of_segment).collect();
         if differs.is_empty() {
             return;
         }
@@ -177,7 +215,7 @@ impl Draft {
         ));
         for warning in differs {
             let part = text[warning.span.clone()].trim();
-            let reading = &warning.message[THERE.len()..];
+            let reading = warning.message.strip_prefix("Segment reads this as ").unwrap_or(&warning.message);
             let help = warning.help.as_ref().map(|help| format!(" (the same in both: {help})")).unwrap_or_default();
             self.trigger_remarks.push(format!("Segment's evaluator reads it, at `{part}`, as {reading}{help}."));
             let message = format!(

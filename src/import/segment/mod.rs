@@ -77,7 +77,7 @@ impl Note {
 
 /// Makes destination files of a JSON document. The error says why there is nothing in it to import.
 pub fn import(text: &str, door: Door<'_>) -> Result<Imported, String> {
-    let root = json::parse(text.as_bytes()).map_err(|malformed| not_json(text, &malformed.message))?;
+    let root = json::parse(text.as_bytes()).map_err(|malformed| not_json(text, &malformed))?;
     let document = Document::read(&root);
     if document.groups.iter().all(|group| group.subscriptions.is_empty()) {
         return Err(nothing_found(&root));
@@ -101,11 +101,9 @@ fn import_group(
         imported.warnings.push(Note { destination: group.title(), ..Note::new("destination_unsupported", why) });
         return;
     }
-    let mut drafts: Vec<Draft> = Vec::new();
-    for subscription in &group.subscriptions {
-        let draft = Draft::of(subscription, group, document, &drafts);
-        drafts.push(draft);
-    }
+    let mut taken = draft::Names::default();
+    let drafts = group.subscriptions.iter().map(|subscription| Draft::of(subscription, group, document, &mut taken));
+    let mut drafts: Vec<Draft> = drafts.collect();
     if drafts.iter().all(|draft| draft.action.is_none()) {
         for draft in drafts {
             let about = |note| Note { destination: group.title(), mapping: draft.name.clone(), ..note };
@@ -139,11 +137,13 @@ fn free_name(wanted: &str, taken: &[String]) -> String {
     names.find(|name| !taken.contains(name)).expect("there is no end to them")
 }
 
-fn not_json(text: &str, message: &str) -> String {
+fn not_json(text: &str, malformed: &json::Malformed) -> String {
     let is_terraform = text.contains("resource \"") || text.contains("jsonencode(") || text.contains("provider \"");
     match is_terraform {
         true => "this is Terraform's own language, and what it means is known only to Terraform; run `terraform show -json > segment.json` in its folder, and import segment.json".to_owned(),
-        false => format!("this is not JSON: {message}; {FORMS}"),
+        // What every reader of JSON refuses, and what only this one does.
+        false if malformed.code == "malformed_json" => format!("this is not JSON: {}; {FORMS}", malformed.message),
+        false => format!("this JSON is not taken: {}; take that out and import it again", malformed.message),
     }
 }
 

@@ -91,6 +91,35 @@ fn refused(text: &str, part: &str) {
 fn where_there_is_nothing_to_import_the_way_to_it_is_told() {
     refused("resource \"segment_destination_subscription\" \"x\" {\n}", "terraform show -json");
     refused("{", "this is not JSON");
+    refused(r#"[{"name":"a\u0000"}]"#, "this JSON is not taken: text contains the character U+0000");
+    refused(r#"[{"name":1,"name":2}]"#, "this JSON is not taken");
     refused(r#"{"data":{"sources":[]}}"#, "this document of `data`");
     refused("[]", "GET /destinations/{id}/subscriptions");
+}
+
+#[test]
+fn a_mapping_that_never_runs_at_segment_is_switched_off() {
+    for (trigger, why) in [
+        (r#","trigger":"""#, "its trigger is empty"),
+        (r#","trigger":"  ""#, "its trigger is empty"),
+        (r#","trigger":null"#, "its trigger is null"),
+        (r#","trigger":5"#, "its trigger is no text but 5"),
+        ("", "it has no trigger"),
+    ] {
+        let text = format!(r#"[{{"name":"Track","actionSlug":"trackEvent","settings":{{}}{trigger}}}]"#);
+        let imported = check(&text, &[("intercom", 1)]);
+        let note = imported.warnings.iter().find(|note| note.code == "trigger_missing").expect("it is said");
+        assert!(note.message.starts_with(why), "{}", note.message);
+        assert!(imported.files[0].text.contains("    enabled: false\n"), "{}", imported.files[0].text);
+    }
+}
+
+#[test]
+fn names_that_cannot_be_seen_are_made_up() {
+    for name in [" ", r"\u0085", r"\u2028", r"\u200b"] {
+        let text = format!(r#"[{}]"#, SUBSCRIPTION.replace(r#""name":"Track""#, &format!(r#""name":"{name}""#)));
+        let imported = check(&text, &[("intercom", 1)]);
+        assert_eq!(codes(&imported), ["name_made"], "{name}");
+        assert!(imported.files[0].text.contains("  - name: track_event\n"), "{}", imported.files[0].text);
+    }
 }
