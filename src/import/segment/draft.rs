@@ -4,8 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::Note;
 use super::action;
+use super::differs::{differences, words};
 use super::document::{Document, Group, Subscription};
 use super::expression::rewrite;
+use super::habits::{Plain, plain};
 use crate::action::{Facts, Field};
 use crate::json::{Json, Object};
 use crate::mapping::trigger::{self, Trigger};
@@ -37,7 +39,7 @@ pub(super) struct Filled {
     pub(super) field: &'static Field,
     pub(super) expression: Json<'static>,
     /// What stands above it.
-    pub(super) remark: Option<String>,
+    pub(super) remarks: Vec<String>,
 }
 
 /// A member of the settings that stands as a comment.
@@ -67,6 +69,23 @@ impl Names {
             }
         }
     }
+}
+
+/// A part of an expression is shown up to so many characters.
+const PART_MAX: usize = 80;
+
+/// A text up to its so-manieth character.
+pub(super) fn shortened(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+/// A template of which nothing is left.
+fn is_empty_text(value: &Json<'_>) -> bool {
+    let template = value.get("@template").and_then(Json::as_str);
+    template.or(value.as_str()).is_some_and(str::is_empty)
 }
 
 /// Whether nothing of a name can be seen.
@@ -230,10 +249,7 @@ impl Draft {
         for (key, value) in given {
             let field = self.action.and_then(|facts| facts.field(key));
             match field {
-                Some(field) => {
-                    let expression = rewrite(value);
-                    self.fields.push(Filled { field, expression, remark: None });
-                }
+                Some(field) => self.fill_field(field, value),
                 None => self.drop_setting(key, value),
             }
         }
@@ -250,6 +266,42 @@ impl Draft {
         self.fields.sort_by_key(|filled| place(filled.field));
     }
 
+    /// Fills a field with what comes to the same here, and says where that is not so.
+    fn fill_field(&mut self, field: &'static Field, value: &Json<'_>) {
+        let Plain { value: plain, settled } = plain(value);
+        for (name, part) in settled.iter().filter(|(name, _)| *name != "falsy_else") {
+            let message =
+                format!("at `{part}` Segment's evaluator finds nothing ({}), so it is left out here", words(name).0);
+            self.notes.push(Note::field("expression_empty", &field.name, message));
+        }
+        let nothing = "at Segment it comes to nothing, so the field is left out";
+        let Some(plain) = plain.filter(|plain| !is_empty_text(plain)) else {
+            if settled.is_empty() {
+                // Empty text was left out there without a word, and is here.
+                return self.fields.push(Filled { field, expression: rewrite(value), remarks: Vec::new() });
+            }
+            let dropped = Dropped { key: field.name.clone(), value: rewrite(value), why: nothing.to_owned() };
+            return self.dropped.push(dropped);
+        };
+        let mut remarks = Vec::new();
+        let differences = differences(&plain, field);
+        let mut told = Vec::new();
+        for (name, part) in &differences {
+            if told.contains(name) {
+                continue;
+            }
+            told.push(*name);
+            let further = differences.iter().filter(|(other, _)| other == name).count() - 1;
+            let further = if further > 0 { format!(" and {further} more") } else { String::new() };
+            let (there, here) = words(name);
+            let part = shortened(part, PART_MAX);
+            let message = format!("Segment's evaluator differs at `{part}`{further}: there, {there}; here, {here}");
+            self.notes.push(Note::field("expression_differs", &field.name, message.clone()));
+            remarks.push(message);
+        }
+        self.fields.push(Filled { field, expression: rewrite(&plain), remarks });
+    }
+
     /// A required field that has nothing usable gets the action's own default.
     fn supply(&mut self, field: &'static Field, why: &str) {
         let default = field.default.as_ref().map(Json::from);
@@ -258,10 +310,10 @@ impl Draft {
             None => format!("{why}; fill it in and switch the mapping on"),
         };
         self.notes.push(Note::field("field_filled", &field.name, message.clone()));
-        let remark = Some(message);
+        let remarks = vec![message];
         self.is_enabled &= default.is_some();
         let expression = default.unwrap_or_else(|| "fill this in".into());
-        self.fields.push(Filled { field, expression, remark });
+        self.fields.push(Filled { field, expression, remarks });
     }
 
     fn drop_setting(&mut self, key: &str, value: &Json<'_>) {
@@ -287,14 +339,14 @@ impl Draft {
         let email = self.fields.iter_mut().find(|filled| is_company && filled.field.name == "email");
         if let Some(email) = email.filter(|filled| filled.expression.as_str() == Some("$.traits.email")) {
             let message = "the traits of a group call are the company's, and so is this address; the person's is `$.context.traits.email`";
-            email.remark = Some(message.to_owned());
+            email.remarks.push(message.to_owned());
             self.notes.push(Note::field("company_email", "email", message));
         }
     }
 
-    /// Takes a field out that the engine refuses.
-    pub(super) fn refuse(&mut self, name: &str, why: &str) {
-        let Some(at) = self.fields.iter().position(|filled| filled.field.name == name) else { return };
+    /// Takes a field out that the engine refuses. Whether it was still there.
+    pub(super) fn refuse(&mut self, name: &str, why: &str) -> bool {
+        let Some(at) = self.fields.iter().position(|filled| filled.field.name == name) else { return false };
         let Filled { field, expression, .. } = self.fields.remove(at);
         self.notes.push(Note::field("expression_refused", name, format!("it is left out: {why}")));
         self.dropped.push(Dropped { key: name.to_owned(), value: expression, why: why.to_owned() });
@@ -302,5 +354,13 @@ impl Draft {
             self.supply(field, "what Segment's mapping says cannot be used");
             self.is_enabled = false;
         }
+        true
+    }
+
+    /// Makes all of the mapping a comment: the engine refuses it.
+    pub(super) fn refuse_whole(&mut self, why: &str) -> bool {
+        self.note(Note::new("mapping_refused", format!("{why}, so the mapping stands here as a comment")));
+        self.action = None;
+        true
     }
 }

@@ -52,7 +52,7 @@ fn looks_like_more(text: &str) -> bool {
 }
 
 /// The directive that an object is: its only key but for the editor's notes.
-fn directive_of<'o>(object: &'o Object<'_>) -> Option<(&'o str, &'o Json<'o>)> {
+pub(super) fn directive_of<'o>(object: &'o Object<'_>) -> Option<(&'o str, &'o Json<'o>)> {
     let mut members = object.iter().filter(|(key, _)| *key != "_metadata");
     let (key, argument) = members.next()?;
     members.next().is_none().then_some((key.strip_prefix('@')?, argument))
@@ -108,7 +108,7 @@ fn rewrite_argument(name: &str, argument: &Json<'_>) -> Json<'static> {
     }
 }
 
-fn directive(key: &str, argument: Json<'static>) -> Json<'static> {
+pub(super) fn directive(key: &str, argument: Json<'static>) -> Json<'static> {
     Json::Object([(key.to_owned().into(), argument)].into_iter().collect())
 }
 

@@ -8,10 +8,12 @@
 
 mod action;
 mod cases;
+mod differs;
 mod document;
 mod draft;
 mod expression;
 mod filter;
+mod habits;
 mod page;
 
 use serde::Serialize;
@@ -121,8 +123,10 @@ fn import_group(
         let noted = part.iter().flat_map(|draft| draft.notes.iter().map(|note| (draft.name.clone(), note)));
         imported.warnings.extend(noted.map(|(mapping, note)| Note { mapping, ..about(note) }));
         let mappings = part.iter().filter(|draft| draft.action.is_some()).count();
-        imported.files.push(File { name: name.clone(), mappings, text: page.text });
-        names.push(name);
+        if let Some(text) = page.text {
+            imported.files.push(File { name: name.clone(), mappings, text });
+            names.push(name);
+        }
     }
 }
 

@@ -3,61 +3,143 @@
 use std::collections::BTreeSet;
 
 use super::document::Group;
-use super::draft::Draft;
+use super::draft::{Draft, Filled, shortened};
 use super::filter::{self, Filter};
 use super::{Door, Note, cases, lookup};
 use crate::destination;
 use crate::json::Json;
-use crate::yaml::Severity;
+use crate::mapping::compile::SEGMENT_DIFFERS;
 use crate::yaml::write::{comment, entry, escape, remark};
+use crate::yaml::{Problem, Problems, Severity};
 
 /// A file's text and what is to be said of the file itself.
 pub(super) struct Page {
-    pub(super) text: String,
+    /// `None`: the engine refuses it whatever is left out, and a note says why.
+    pub(super) text: Option<String>,
     pub(super) notes: Vec<Note>,
 }
 
 /// Writes a file; what the engine refuses in it is made a comment.
 pub(super) fn write(group: &Group<'_>, name: &str, drafts: &mut [Draft], door: Door<'_>) -> Page {
-    let (filter, notes) = filter::read(&group.filters);
-    loop {
+    let (mut filter, mut notes) = filter::read(&group.filters);
+    for _ in 0..ROUNDS_MAX {
         let mut text = text(group, name, drafts, filter.as_ref(), &notes);
-        let refused = refused(&text, name, drafts);
-        if refused.is_empty() {
-            let cases = cases::write(&text, &format!("{name}.yaml"), drafts, door);
-            text.push_str(&cases);
-            return Page { text, notes };
+        let problems = match destination::compile(&text, &format!("{name}.yaml"), None, lookup()) {
+            Ok(compiled) => {
+                tell(&compiled.problems, drafts, &mut notes);
+                text.push_str(&cases::write(&text, &format!("{name}.yaml"), drafts, door));
+                return Page { text: Some(text), notes };
+            }
+            Err(problems) => problems,
+        };
+        let errors: Vec<&Problem> = problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
+        let refused = errors.iter().map(|problem| part(problem, drafts)).collect::<BTreeSet<_>>();
+        let mut was_mended = false;
+        for part in refused {
+            was_mended |= mend(part, drafts, &mut filter, &mut notes);
         }
-        for (draft, field, why) in refused {
-            drafts[draft].refuse(&field, &why);
+        if !was_mended && !sort_out(group, name, drafts) {
+            // Nothing that can be taken out makes it better.
+            let why = errors.first().map_or_else(String::new, |problem| said(problem));
+            let advice = "import its mappings in smaller parts, or take the largest out of the document";
+            notes.push(Note::new("file_refused", format!("it is not written: {why}; {advice}")));
+            break;
         }
+    }
+    Page { text: None, notes }
+}
+
+/// Each round takes something away, a field or a mapping, or is the last.
+const ROUNDS_MAX: usize = 100;
+
+/// What a problem is about: a field of a mapping, a mapping, the filter, or the file.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Field(usize, String, String),
+    Mapping(usize, String),
+    Filter(String),
+    File,
+}
+
+fn said(problem: &Problem) -> String {
+    let help = problem.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+    format!("{}{help}", problem.message)
+}
+
+/// Which mapping a problem is in, and the field, where it is in one.
+fn place(problem: &Problem, drafts: &[Draft]) -> Option<(usize, String)> {
+    let (number, rest) = problem.path.strip_prefix("mappings[")?.split_once(']')?;
+    let mut written = (0..drafts.len()).filter(|at| drafts[*at].action.is_some());
+    let draft = written.nth(number.parse().ok()?)?;
+    let field = rest.strip_prefix(".fields.").unwrap_or_default().split(['.', '[']).next().unwrap_or_default();
+    let is_there = drafts[draft].fields.iter().any(|filled| filled.field.name == field);
+    Some((draft, if is_there { field.to_owned() } else { String::new() }))
+}
+
+fn part(problem: &Problem, drafts: &[Draft]) -> Part {
+    match place(problem, drafts) {
+        Some((draft, field)) if field.is_empty() => Part::Mapping(draft, said(problem)),
+        Some((draft, field)) => Part::Field(draft, field, said(problem)),
+        None if problem.path == "filter" => Part::Filter(said(problem)),
+        None => Part::File,
     }
 }
 
-/// The fields that the engine refuses: the mapping's number here, the field, and why. Each loses at least one at a time, so
-/// this comes to an end.
-fn refused(text: &str, name: &str, drafts: &[Draft]) -> BTreeSet<(usize, String, String)> {
-    let Err(problems) = destination::compile(text, &format!("{name}.yaml"), None, lookup()) else {
-        return BTreeSet::new();
-    };
-    let written: Vec<usize> = (0..drafts.len()).filter(|at| drafts[*at].action.is_some()).collect();
-    let mut refused = BTreeSet::new();
-    for problem in problems.iter().filter(|problem| problem.severity == Severity::Error) {
-        let Some((number, rest)) = problem.path.strip_prefix("mappings[").and_then(|path| path.split_once("].fields."))
-        else {
-            continue;
-        };
-        let Some(draft) = number.parse().ok().and_then(|number: usize| written.get(number)) else { continue };
-        let field = rest.split(['.', '[']).next().unwrap_or_default().to_owned();
-        let is_there = drafts[*draft].fields.iter().any(|filled| filled.field.name == field);
-        let is_first =
-            !refused.iter().any(|(known, name, _): &(usize, String, String)| known == draft && *name == field);
-        if is_there && is_first {
-            let help = problem.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
-            refused.insert((*draft, field, format!("{}{help}", problem.message)));
+/// Takes out what is refused. Whether there was something to take out.
+fn mend(part: Part, drafts: &mut [Draft], filter: &mut Option<Filter>, notes: &mut Vec<Note>) -> bool {
+    match part {
+        Part::Field(draft, field, why) => drafts[draft].refuse(&field, &why),
+        Part::Mapping(draft, why) => drafts[draft].action.is_some() && drafts[draft].refuse_whole(&why),
+        Part::Filter(why) => {
+            let condition = filter.take().map(|filter| filter.condition).unwrap_or_default();
+            let message = format!("the destination's filter `{condition}` is not imported: {why}");
+            notes.push(Note::new("filter_unsupported", message));
+            true
+        }
+        Part::File => false,
+    }
+}
+
+/// What is refused without a place is found by trying each mapping, and then each of its fields, alone.
+fn sort_out(group: &Group<'_>, name: &str, drafts: &mut [Draft]) -> bool {
+    let mut was_mended = false;
+    for draft in drafts.iter_mut().filter(|draft| draft.action.is_some()) {
+        let Some(why) = refusal(group, name, draft) else { continue };
+        was_mended = true;
+        let fields: Vec<Filled> = std::mem::take(&mut draft.fields);
+        let mut refused = Vec::new();
+        for filled in fields {
+            let field = filled.field.name.clone();
+            draft.fields.push(filled);
+            // One by one, so that each is judged beside those that are taken.
+            if let Some(why) = refusal(group, name, draft) {
+                draft.refuse(&field, &why);
+                refused.push(field);
+            }
+        }
+        if refused.is_empty() {
+            draft.refuse_whole(&why);
         }
     }
-    refused
+    was_mended
+}
+
+/// Why the file is refused when a mapping stands in it alone, where the reason has no place of its own.
+fn refusal(group: &Group<'_>, name: &str, draft: &mut Draft) -> Option<String> {
+    let text = text(group, name, std::slice::from_ref(draft), None, &[]);
+    let problems = destination::compile(&text, &format!("{name}.yaml"), None, lookup()).err()?;
+    let error = problems.iter().find(|problem| problem.severity == Severity::Error)?;
+    place(error, std::slice::from_ref(draft)).is_none().then(|| said(error))
+}
+
+/// Passes on what the engine warns of. How Segment reads a trigger was told with the trigger.
+fn tell(warnings: &Problems, drafts: &mut [Draft], notes: &mut Vec<Note>) {
+    for problem in warnings.iter().filter(|problem| problem.code != SEGMENT_DIFFERS) {
+        match place(problem, drafts) {
+            Some((draft, field)) => drafts[draft].notes.push(Note::field(problem.code, &field, said(problem))),
+            None => notes.push(Note::new(problem.code, said(problem))),
+        }
+    }
 }
 
 fn text(group: &Group<'_>, name: &str, drafts: &[Draft], filter: Option<&Filter>, notes: &[Note]) -> String {
@@ -121,10 +203,15 @@ fn mapping(draft: &Draft) -> Vec<String> {
         lines.extend(body);
     } else {
         let head = |at| if at == 0 { "- " } else { "  " };
-        lines.extend(body.iter().enumerate().map(|(at, line)| remark(2, &format!("{}{}", head(at), &line[4..]))));
+        let line =
+            |(at, line): (usize, &String)| remark(2, &format!("{}{}", head(at), shortened(&line[4..], SHOWN_MAX)));
+        lines.extend(body.iter().enumerate().map(line));
     }
     lines
 }
+
+/// A line of what is not imported is shown up to so many characters.
+const SHOWN_MAX: usize = 4_000;
 
 fn fields(draft: &Draft) -> Vec<String> {
     if draft.fields.is_empty() && draft.dropped.is_empty() {
@@ -134,16 +221,17 @@ fn fields(draft: &Draft) -> Vec<String> {
     let is_map = !draft.fields.is_empty() || draft.action.is_none();
     let mut lines = if is_map { vec!["    fields:".to_owned()] } else { Vec::new() };
     for filled in &draft.fields {
-        lines.extend(filled.remark.iter().flat_map(|text| comment(6, &sentence(text))));
+        lines.extend(filled.remarks.iter().flat_map(|text| comment(6, &sentence(text))));
         lines.extend(entry(6, &filled.field.name, &escaped(&filled.expression)));
     }
     for dropped in &draft.dropped {
         if draft.action.is_none() {
-            lines.extend(entry(6, &dropped.key, &dropped.value));
+            lines.extend(entry(6, &dropped.key, &dropped.value).iter().map(|line| shortened(line, SHOWN_MAX)));
             continue;
         }
         lines.extend(comment(6, &format!("Not imported: {}", dropped.why)));
-        lines.extend(entry(0, &dropped.key, &dropped.value).iter().map(|line| remark(6, &format!("  {line}"))));
+        let value = entry(0, &dropped.key, &dropped.value).into_iter();
+        lines.extend(value.map(|line| remark(6, &format!("  {}", shortened(&line, SHOWN_MAX)))));
     }
     lines
 }

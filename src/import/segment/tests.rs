@@ -63,7 +63,8 @@ fn an_action_is_known_by_its_name_by_the_catalogue_or_by_its_fields() {
 fn more_mappings_than_a_file_holds_make_a_second_file() {
     let many = vec!["SUBSCRIPTION"; MAPPINGS_MAX + 1].join(",");
     let imported = check(&format!("[{many}]"), &[("intercom", MAPPINGS_MAX), ("intercom_2", 1)]);
-    assert_eq!(codes(&imported), vec!["name_changed"; MAPPINGS_MAX]);
+    let renamed = codes(&imported).into_iter().filter(|code| *code == "name_changed").count();
+    assert_eq!(renamed, MAPPINGS_MAX);
 }
 
 #[test]
