@@ -54,7 +54,9 @@ impl Import {
 
 impl Segment {
     fn run(self) -> anyhow::Result<Verdict> {
-        let imported = segment::import(&read(&self.file)?, &door).map_err(anyhow::Error::msg)?;
+        let is_one = self.output.is_none() && self.format == Format::Human;
+        let files_max = if is_one { 1 } else { usize::MAX };
+        let imported = segment::import(&read(&self.file)?, files_max, &door).map_err(anyhow::Error::msg)?;
         if let Some(folder) = &self.output {
             write_all(folder, &imported.files, self.force)?;
         }
@@ -62,7 +64,7 @@ impl Segment {
             Format::Json => self.print_json(&imported),
             Format::Human => {
                 imported.warnings.iter().for_each(|note| super::complain(line(note)));
-                self.print_human(&imported)?;
+                self.print_human(&imported);
             }
         }
         Ok(if imported.files.is_empty() { Verdict::Problems } else { Verdict::Fine })
@@ -77,7 +79,7 @@ impl Segment {
         print(json!({ "files": files, "warnings": imported.warnings }));
     }
 
-    fn print_human(&self, imported: &Imported) -> anyhow::Result<()> {
+    fn print_human(&self, imported: &Imported) {
         match (&self.output, imported.files.as_slice()) {
             (Some(folder), files) => {
                 for file in files {
@@ -86,17 +88,9 @@ impl Segment {
                 }
             }
             (None, [file]) => print(file.text.trim_end()),
-            (None, []) => {}
-            (None, files) => {
-                let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
-                bail!(
-                    "the document makes {} destination files ({}); --output FOLDER writes them",
-                    files.len(),
-                    names.join(", ")
-                );
-            }
+            // More than one was refused before they were made.
+            (None, _) => {}
         }
-        Ok(())
     }
 }
 
@@ -144,10 +138,5 @@ fn line(note: &Note) -> String {
         .filter(|part| !part.is_empty())
         .collect();
     let about = if about.is_empty() { String::new() } else { format!("{}: ", about.join(", ")) };
-    shown(&format!("warning[{}]: {about}{}", note.code, note.message))
-}
-
-/// Text for the terminal: what would steer it is shown instead.
-fn shown(text: &str) -> String {
-    write::visible(text)
+    write::visible(&format!("warning[{}]: {about}{}", note.code, note.message))
 }

@@ -267,7 +267,7 @@ mod tests {
             "created_at" => text.replacen(r#""created_at":{"@path":"$.timestamp"},"#, "", 1),
             _ => text,
         };
-        let imported = import(&text, &|_| None).unwrap_or_else(|why| panic!("{why}\n{text}"));
+        let imported = import(&text, usize::MAX, &|_| None).unwrap_or_else(|why| panic!("{why}\n{text}"));
         imported.warnings.into_iter().map(|note| (note.code, note.message)).collect()
     }
 

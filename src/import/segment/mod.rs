@@ -18,7 +18,7 @@ mod page;
 
 use serde::Serialize;
 
-use self::document::{Document, Group};
+use self::document::{Document, Group, Subscription};
 use self::draft::Draft;
 use crate::json::{self, Json};
 use crate::mapping::case::Test;
@@ -77,12 +77,21 @@ impl Note {
     }
 }
 
-/// Makes destination files of a JSON document. The error says why there is nothing in it to import.
-pub fn import(text: &str, door: Door<'_>) -> Result<Imported, String> {
+/// Makes destination files of a JSON document, at most `files_max`. The error says why there is nothing in it to import, or
+/// that it makes more files; that is found out before they are made.
+pub fn import(text: &str, files_max: usize, door: Door<'_>) -> Result<Imported, String> {
     let root = json::parse(text.as_bytes()).map_err(|malformed| not_json(text, &malformed))?;
     let document = Document::read(&root);
     if document.groups.iter().all(|group| group.subscriptions.is_empty()) {
         return Err(nothing_found(&root));
+    }
+    let names = file_names(&document);
+    if names.len() > files_max {
+        return Err(format!(
+            "the document makes {} destination files ({}); --output FOLDER writes them",
+            names.len(),
+            names.join(", ")
+        ));
     }
     let mut imported = Imported { files: Vec::new(), warnings: document.notes.clone() };
     let mut names = Vec::new();
@@ -90,6 +99,23 @@ pub fn import(text: &str, door: Door<'_>) -> Result<Imported, String> {
         import_group(group, &document, door, &mut names, &mut imported);
     }
     Ok(imported)
+}
+
+/// The names of the files that a document makes.
+fn file_names(document: &Document<'_>) -> Vec<String> {
+    let mut names = Vec::new();
+    for group in document.groups.iter().filter(|group| group.is_foreign().is_none()) {
+        let has_action = |subscription: &Subscription<'_>| {
+            let settings = subscription.settings().unwrap_or(Json::Null);
+            action::find(subscription, &settings, group, document).0.is_some()
+        };
+        if group.subscriptions.iter().any(has_action) {
+            for _ in group.subscriptions.chunks(MAPPINGS_MAX) {
+                names.push(free_name(&group.file_name(), &names));
+            }
+        }
+    }
+    names
 }
 
 fn import_group(

@@ -22,7 +22,7 @@ pub(super) struct Page {
 /// Writes a file; what the engine refuses in it is made a comment.
 pub(super) fn write(group: &Group<'_>, name: &str, drafts: &mut [Draft], door: Door<'_>) -> Page {
     let (mut filter, mut notes) = filter::read(&group.filters);
-    for _ in 0..ROUNDS_MAX {
+    for round in 1..=ROUNDS_MAX {
         let mut text = text(group, name, drafts, filter.as_ref(), &notes);
         let problems = match destination::compile(&text, &format!("{name}.yaml"), None, lookup()) {
             Ok(compiled) => {
@@ -38,7 +38,8 @@ pub(super) fn write(group: &Group<'_>, name: &str, drafts: &mut [Draft], door: D
         for part in refused {
             was_mended |= mend(part, drafts, &mut filter, &mut notes);
         }
-        if !was_mended && !sort_out(group, name, drafts) {
+        let is_last = round == ROUNDS_MAX;
+        if is_last || (!was_mended && !sort_out(group, name, drafts)) {
             // Nothing that can be taken out makes it better.
             let why = errors.first().map_or_else(String::new, |problem| said(problem));
             let advice = "import its mappings in smaller parts, or take the largest out of the document";

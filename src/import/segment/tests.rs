@@ -9,7 +9,7 @@ const TERRAFORM: &str = r#"{"id":"s","name":"Track","action_id":"a","destination
 #[track_caller]
 fn check(document: &str, files: &[(&str, usize)]) -> Imported {
     let text = document.replace("SUBSCRIPTION", SUBSCRIPTION).replace("TERRAFORM", TERRAFORM);
-    let imported = import(&text, &|_| None).unwrap_or_else(|why| panic!("{why}\n{text}"));
+    let imported = import(&text, usize::MAX, &|_| None).unwrap_or_else(|why| panic!("{why}\n{text}"));
     let found: Vec<_> = imported.files.iter().map(|file| (file.name.as_str(), file.mappings)).collect();
     assert_eq!(found, files, "{document}");
     imported
@@ -84,7 +84,7 @@ fn settings_that_are_no_json_switch_the_mapping_off() {
 
 #[track_caller]
 fn refused(text: &str, part: &str) {
-    let why = import(text, &|_| None).unwrap_err();
+    let why = import(text, usize::MAX, &|_| None).unwrap_err();
     assert!(why.contains(part), "{why}");
 }
 
@@ -123,4 +123,24 @@ fn names_that_cannot_be_seen_are_made_up() {
         assert_eq!(codes(&imported), ["name_made"], "{name}");
         assert!(imported.files[0].text.contains("  - name: track_event\n"), "{}", imported.files[0].text);
     }
+}
+
+/// What the engine refuses without a place: the part that is to blame is found, and the rest is written.
+#[test]
+fn what_is_too_deep_or_too_large_stands_as_a_comment() {
+    let deep = format!("{}1{}", r#"{"a":"#.repeat(60), "}".repeat(60));
+    let large = format!(r#"{{"a":"{}"}}"#, "x".repeat(2_000_000));
+    for value in [deep, large] {
+        let one = SUBSCRIPTION.replace(r#""settings":{"#, &format!(r#""settings":{{"metadata":{value},"#));
+        let imported = check(&format!("[SUBSCRIPTION,{one}]"), &[("intercom", 2)]);
+        assert!(codes(&imported).contains(&"expression_refused"), "{:?}", codes(&imported));
+        assert!(imported.files[0].text.len() < 20_000);
+    }
+}
+
+#[test]
+fn several_files_are_refused_before_they_are_made() {
+    let two = r#"[{"id":"1","name":"Intercom","subscriptions":[SUBSCRIPTION]},{"id":"2","name":"Intercom","subscriptions":[SUBSCRIPTION]}]"#;
+    let why = import(&two.replace("SUBSCRIPTION", SUBSCRIPTION), 1, &|_| panic!("nothing is made")).unwrap_err();
+    assert!(why.contains("makes 2 destination files (intercom, intercom_2)"), "{why}");
 }
