@@ -224,7 +224,7 @@ impl Conductor {
         let latest = self.now() + self.surroundings.retry.longest_wait();
         let until = until.map(|until| until.min(latest));
         if parked {
-            self.park(id, &source, Parked { keys, accepted_at, until, resting: false });
+            self.park(id, &source, Parked::new(keys, accepted_at, until));
             return;
         }
         let owed = owed.filter(|owed| self.held + size(owed) <= HELD_MAX);

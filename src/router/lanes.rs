@@ -108,6 +108,11 @@ impl<T: Copy + Ord + Hash + Debug> Lanes<T> {
         }
     }
 
+    /// Whether it stands first in all its lines.
+    pub fn has_turn(&self, one: T) -> bool {
+        self.members.get(&one).is_some_and(|member| member.behind == 0)
+    }
+
     /// Who stands first in the line of a key.
     pub fn first(&self, key: u64) -> Option<T> {
         self.line(key).next()
@@ -183,6 +188,7 @@ mod tests {
     fn the_first_of_a_line_is_known() {
         let lanes = lanes(&[(1, &[10]), (2, &[10, 20])]);
         assert_eq!((lanes.first(10), lanes.first(20), lanes.first(30)), (Some(1), Some(2), None));
+        assert_eq!((lanes.has_turn(1), lanes.has_turn(2), lanes.has_turn(3)), (true, false, false));
     }
 
     proptest! {

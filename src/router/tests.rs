@@ -16,6 +16,8 @@ use crate::event::{Channel, Envelope, Event};
 use crate::store::memory::Memory;
 use crate::yaml::{Lookup, Missing};
 
+mod parked;
+
 /// Ends a test that waits in vain.
 const LIMIT: Duration = Duration::from_secs(30);
 

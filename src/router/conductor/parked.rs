@@ -16,6 +16,14 @@ pub(super) struct Parked {
     pub(super) until: Option<Timestamp>,
     /// Whether it waits for its time, and so can be woken.
     pub(super) resting: bool,
+    /// Whether something that wakes it was delivered while it was attempted or stood behind another: it need not rest.
+    pub(super) missed: bool,
+}
+
+impl Parked {
+    pub(super) fn new(keys: Vec<u64>, accepted_at: Timestamp, until: Option<Timestamp>) -> Parked {
+        Parked { keys, accepted_at, until, resting: false, missed: false }
+    }
 }
 
 impl Conductor {
@@ -27,7 +35,8 @@ impl Conductor {
     pub(super) fn start_parked(&mut self, id: Id) {
         let now = self.now();
         let parked = self.parked.get_mut(&id).expect("who stands outside is parked");
-        if let Some(until) = parked.until.take_if(|until| *until > now) {
+        let is_woken = std::mem::take(&mut parked.missed);
+        if let Some(until) = parked.until.take_if(|until| *until > now).filter(|_| !is_woken) {
             parked.resting = true;
             self.set_alarm(until, Alarm::Parked(id));
             return;
@@ -35,19 +44,21 @@ impl Conductor {
         self.begin(id, None);
     }
 
-    /// Whether an older delivery of the same person, which had left the line, is being attempted or about to be.
+    /// Whether an older delivery of the same person, which had left the line, is being attempted or about to be. One that
+    /// stands behind another such is not: what both wait for may be this very event.
     pub(super) fn is_after_a_parked_one(&self, position: Position) -> bool {
         let first = |key| self.outside.first(key).filter(|id| id.position < position);
-        let on_its_way = |id: Id| !self.parked[&id].resting;
+        let on_its_way = |id: Id| self.outside.has_turn(id) && !self.parked[&id].resting;
         people(&self.turns[&position].keys).filter_map(first).any(on_its_way)
     }
 
     /// Whether an older call about the same person and the same company is parked: this one undoes or changes what that
-    /// one will do, so it waits behind it.
+    /// one will do, so it waits behind it. Another delivery of the same event is no older call.
     pub(super) fn follows_a_parked_one(&self, position: Position) -> bool {
         let keys = &self.turns[&position].keys;
         let shares_company = |id: Id| self.parked[&id].keys.iter().any(|key| key % 2 == 1 && keys.contains(key));
-        people(keys).flat_map(|key| self.outside.line(key)).any(shares_company)
+        let older = |id: &Id| id.position < position;
+        people(keys).flat_map(|key| self.outside.line(key)).filter(older).any(shares_company)
     }
 
     /// An event's deliveries leave their line together, to wait behind a parked one.
@@ -55,8 +66,7 @@ impl Conductor {
         let Some(turn) = self.turns.remove(&position) else { return };
         for (id, owed) in turn.deliveries {
             self.held -= owed.as_deref().map_or(0, size);
-            let (keys, accepted_at) = (turn.keys.clone(), turn.accepted_at);
-            self.park(id, &turn.source, Parked { keys, accepted_at, until: None, resting: false });
+            self.park(id, &turn.source, Parked::new(turn.keys.clone(), turn.accepted_at, None));
         }
         self.lanes.leave(position);
     }
@@ -75,7 +85,10 @@ impl Conductor {
                 }
             }
             Next::Again(until) | Next::Parked(until) => {
-                self.parked.get_mut(&id).expect("it is parked").until = Some(until);
+                let parked = self.parked.get_mut(&id).expect("it is parked");
+                parked.until = Some(until);
+                // A contact that came meanwhile is no reason to ask a destination in trouble sooner.
+                parked.missed &= matches!(next, Next::Parked(_));
                 self.outside.again(id);
             }
             Next::Quiet(_) | Next::Unauthorized => self.outside.again(id),
@@ -92,8 +105,9 @@ impl Conductor {
     }
 
     pub(super) fn wake_one(&mut self, id: Id) {
-        if let Some(parked) = self.parked.get_mut(&id).filter(|parked| parked.resting) {
-            parked.resting = false;
+        let Some(parked) = self.parked.get_mut(&id) else { return };
+        parked.missed = !parked.resting;
+        if std::mem::take(&mut parked.resting) {
             self.outside.again(id);
         }
     }

@@ -58,7 +58,7 @@ impl Conductor {
                 let turn = &self.turns[&position];
                 let (source, keys, accepted_at) = (turn.source.clone(), turn.keys.clone(), turn.accepted_at);
                 self.turn_done(position, false);
-                self.park(id, &source, Parked { keys, accepted_at, until: Some(until), resting: false });
+                self.park(id, &source, Parked::new(keys, accepted_at, Some(until)));
             }
             Next::Again(until) => self.rest(position, until),
             Next::Quiet(_) | Next::Unauthorized => self.lanes.again(position),
