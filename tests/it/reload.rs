@@ -321,25 +321,6 @@ async fn a_file_that_is_off_may_name_what_is_not_there() {
     assert!(!house.log().contains("NOT_THERE"), "{}", house.log());
 }
 
-#[test]
-fn of_two_files_of_one_name_none_is_served() {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::create_dir(directory.path().join("mappings")).unwrap();
-    for name in ["mappings/a.yaml", "mappings/a.yml"] {
-        std::fs::write(directory.path().join(name), version("http://127.0.0.1:1", 0, "")).unwrap();
-    }
-    std::fs::write(directory.path().join("interline.yaml"), "sources: { web: { write_key: key } }\n").unwrap();
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_interline"))
-        .args(["serve", "--config", "interline.yaml"])
-        .current_dir(directory.path())
-        .output()
-        .unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("error[duplicate_destination]: ./mappings/a.yaml is the same destination"), "{said}");
-    assert!(said.contains("not started, because of 1 error\n"), "{said}");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn sighup_reads_the_files_again() {
     let house = House::new().await;

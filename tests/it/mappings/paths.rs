@@ -145,9 +145,9 @@ fn path_with(index: impl Strategy<Value = String>) -> impl Strategy<Value = Stri
 
 fn function() -> impl Strategy<Value = String> {
     let query = prop_oneof![
-        singular(),
-        singular().prop_map(|path| format!("{path}.*")),
-        singular().prop_map(|path| format!("{path}..a"))
+        compared(),
+        compared().prop_map(|path| format!("{path}.*")),
+        compared().prop_map(|path| format!("{path}..a"))
     ];
     prop_oneof![
         compared().prop_map(|path| format!("length({path})")),
