@@ -9,6 +9,7 @@ use crate::yaml::{self, Lookup, Missing, Node, Place, Problems, Value, cut, inte
 
 mod cases;
 mod fields;
+mod mistaken;
 mod overlap;
 
 /// The code of warnings about triggers that mean what they say here, and would mean something else at Segment.

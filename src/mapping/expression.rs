@@ -101,7 +101,7 @@ pub struct Reader<'p> {
 }
 
 /// The members an event may have (reference: Segment spec, common fields).
-const EVENT_MEMBERS: [&str; 20] = [
+pub(in crate::mapping) const EVENT_MEMBERS: [&str; 20] = [
     "anonymousId",
     "category",
     "channel",
@@ -171,7 +171,8 @@ impl Reader<'_> {
             let message = format!("events have no member `{}`", cut(root));
             self.problems.warning("path_unlikely", place, &self.path, message).help(format!("did you mean `{near}`?"));
         } else if !self.kinds.is_empty() && !self.kinds.have(root) {
-            let message = format!("{} calls have no `{root}`, so this comes to nothing", self.kinds);
+            let message =
+                format!("{} calls have no `{root}`: this comes to nothing unless a caller adds it", self.kinds);
             let instead = self.kinds.iter().next().and_then(|kind| kind.has_instead(root));
             let help = instead.map(|instead| format!("did you mean `{}`?", path.text().replacen(root, instead, 1)));
             self.problems.warning("path_unlikely", place, &self.path, message).help = help;

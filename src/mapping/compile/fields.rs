@@ -1,6 +1,6 @@
 //! How the fields of one mapping are filled, and what can be known of it before any event.
 
-use super::Compiler;
+use super::{Compiler, mistaken};
 use crate::action::{Facts, Field, FieldKind};
 use crate::json::Json;
 use crate::mapping::Filled;
@@ -60,8 +60,9 @@ impl Compiler<'_, '_> {
         };
         if path.root().is_some_and(|root| !kinds.is_empty() && !kinds.have(root)) {
             let (name, default) = (&field.name, path.text());
-            let message =
-                format!("every delivery will be a dead letter: {kinds} calls have no `{default}` for `{name}`");
+            let message = format!(
+                "{kinds} calls have no `{default}` for `{name}`: without a caller that adds it, all are dead letters"
+            );
             let place = entry.action.as_ref().map_or(&entry.place, |action| &action.node.place);
             let path = format!("{}.fields", entry.path);
             self.problems
@@ -87,6 +88,9 @@ impl Compiler<'_, '_> {
             Json::String(text) => text.into_owned(),
             other => other.to_string(),
         };
+        if !is_default {
+            mistaken::warn(node, true, &path, self.problems);
+        }
         let expression = self.fitted(field, expression, node, &path)?;
         Some(Filled { field, expression, text, is_default })
     }
@@ -112,7 +116,7 @@ impl Compiler<'_, '_> {
     }
 
     fn literal(&mut self, field: &Field, value: Json<'static>, node: &Node, path: &str) -> Option<Expression> {
-        let mistaken = value.as_str().and_then(mistaken_path);
+        let mistaken = value.as_str().and_then(mistaken::path);
         match coerce(field, Some(std::borrow::Cow::Borrowed(&value)), &mut Vec::new()) {
             Err(Misfit { why, .. }) => {
                 let message = format!("field `{}`: {}", field.name, redact(why, node));
@@ -139,12 +143,6 @@ impl Compiler<'_, '_> {
             }
         }
     }
-}
-
-/// What was meant by a text that is a path but for its beginning.
-fn mistaken_path(text: &str) -> Option<String> {
-    let begins = ["properties.", "traits.", "context."].iter().any(|root| text.starts_with(root));
-    (begins && !text.contains(' ')).then(|| format!("did you mean `$.{}`?", cut(text)))
 }
 
 /// Messages show `${…}`, not what it stood for.

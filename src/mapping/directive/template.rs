@@ -118,6 +118,12 @@ pub(in crate::mapping) fn read(node: &Node, sign: Sign, reader: &mut Reader<'_>)
             literal.push_str(&text[hole.whole]);
             continue;
         }
+        if let Some(at) = text[hole.path.clone()].find(" | ") {
+            let place = reader.problems.inside(node, hole.path.start + at + 1..hole.path.end);
+            let message = "filters are not applied here, and this is read as part of a name";
+            let help = "write { $liquid: \"…\" } for text with filters";
+            reader.problems.warning("path_mistaken", &place, &reader.path, message).help(help);
+        }
         let Some(path) = reader.path(node, hole.path, Spelling::Loose) else {
             complete = false;
             continue;
