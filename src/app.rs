@@ -16,7 +16,7 @@ use crate::instant::Timestamp;
 use crate::mapping::Mappings;
 use crate::metrics::Metrics;
 use crate::router::erase::{Eraser, Wish};
-use crate::router::{Connection, Router};
+use crate::router::{Connection, Router, UnderWay};
 use crate::settings::Settings;
 use crate::store::{self, Store};
 
@@ -96,7 +96,7 @@ impl App {
             health,
             refresh: Arc::new(router.refresher()),
             reload: Arc::new(move || again.reload()),
-            erase: eraser(store.clone(), hands.clone(), clock.clone()),
+            erase: eraser(store.clone(), hands.clone(), router.under_way(), clock.clone()),
             hands,
         };
         let doors = open(&settings, Doors { ingest, admin }, parts)?;
@@ -181,9 +181,9 @@ fn hand(connection: &Connection) -> Option<Hand> {
 }
 
 /// Deletes people at the destinations that are in force.
-fn eraser(store: Arc<dyn Store>, hands: Hands, clock: Clock) -> Erase {
+fn eraser(store: Arc<dyn Store>, hands: Hands, under_way: UnderWay, clock: Clock) -> Erase {
     Arc::new(move |wish| {
-        let (store, hands, clock) = (store.clone(), hands(), clock.clone());
+        let (store, hands, under_way, clock) = (store.clone(), hands(), under_way.clone(), clock.clone());
         Box::pin(async move {
             let wish: Wish = serde_json::from_value(wish).map_err(|error| Refused::Wish(error.to_string()))?;
             let subject = wish.subject().map_err(Refused::Wish)?;
@@ -192,7 +192,7 @@ fn eraser(store: Arc<dyn Store>, hands: Hands, clock: Clock) -> Erase {
                 return Err(Refused::Wish(format!("there is no destination `{name}`, or it is switched off")));
             }
             let destinations = hands.into_iter().map(|hand| (hand.name.to_string(), hand.destination)).collect();
-            let receipt = Eraser { store, destinations, clock }.erase(&wish, subject).await;
+            let receipt = Eraser { store, destinations, under_way, clock }.erase(&wish, subject).await;
             let receipt = receipt.map_err(Refused::Store)?;
             Ok(serde_json::to_value(receipt).expect("a receipt is plain data"))
         })

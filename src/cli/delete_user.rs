@@ -12,6 +12,7 @@ use super::{Format, Verdict, confirm, print, runtime};
 use crate::app;
 use crate::destination::Destination;
 use crate::metrics::Metrics;
+use crate::router::UnderWay;
 use crate::router::erase::{Eraser, Receipt, Wish};
 use crate::store;
 
@@ -20,7 +21,7 @@ use crate::store;
     interline delete-user --user-id u-1 --suppress --yes --format json > receipt.json\n\n\
     Every contact with one of the names is deleted, by the destination's own id, and looked for again. What waits in the\n\
     queue and what is retained of the person goes too. While a router runs it holds the queue: name it with --url.\n\
-    Exit status: 0 done, 1 not all of it is done, 2 it could not be begun.")]
+    Exit status: 0 done, 1 not all of it is done or it is not sure, 2 it could not be begun.")]
 pub(super) struct DeleteUser {
     /// The sender's own id of the person; repeatable.
     #[arg(long)]
@@ -115,6 +116,6 @@ impl DeleteUser {
             store::Error::Locked(why) => anyhow!("{why}; a running router does it: --url http://127.0.0.1:8081"),
             other => anyhow!("cannot open the data directory {}: {other}", settings.data_dir.display()),
         })?;
-        Ok(Eraser { store, destinations, clock })
+        Ok(Eraser { store, destinations, under_way: UnderWay::default(), clock })
     }
 }

@@ -1,5 +1,7 @@
 //! Deleting a person at a third party: whom it found, what became of them.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::action::Failure;
@@ -16,6 +18,10 @@ pub struct Subject {
     /// By the third party's own id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contact_id: Option<String>,
+    /// User ids that events had together with an address that was asked for. They may be somebody else's: only who has
+    /// the address is meant.
+    #[serde(skip)]
+    pub hints: BTreeSet<String>,
 }
 
 /// What one destination did about a person.
@@ -44,7 +50,7 @@ pub struct ErasedContact {
     /// When it was deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<Timestamp>,
-    /// Whether it was then read, and not there any more.
+    /// Whether it was then looked for, and not there; without `deleted_at` it had not been there at all.
     pub verified: bool,
 }
 
@@ -59,8 +65,41 @@ impl Erased {
         person
     }
 
-    /// Whether nothing is left to do.
-    pub fn is_done(&self) -> bool {
-        self.failure.is_none() && self.contacts.iter().all(|contact| contact.verified)
+    /// Adds what came of looking again.
+    pub fn add(&mut self, later: Erased) {
+        for contact in later.contacts {
+            let known = self.contacts.iter().position(|known| known.id == contact.id);
+            match known {
+                // It is not there any more because it was deleted before.
+                Some(_) if contact.verified && contact.deleted_at.is_none() => {}
+                Some(at) => self.contacts[at] = contact,
+                None => self.contacts.push(contact),
+            }
+        }
+        self.failure = later.failure;
     }
+
+    /// What it came to.
+    pub fn found(&self) -> Found {
+        let is_deleted = |contact: &ErasedContact| contact.deleted_at.is_some();
+        match &self.contacts {
+            contacts if self.failure.is_some() || !contacts.iter().all(|contact| contact.verified) => Found::Failed,
+            contacts if contacts.iter().any(is_deleted) => Found::Deleted,
+            contacts if contacts.is_empty() => Found::PerhapsThere,
+            _ => Found::NotThere,
+        }
+    }
+}
+
+/// What looking for a person at one destination came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// All who were found were deleted, and are not there any more.
+    Deleted,
+    /// There is surely no such contact.
+    NotThere,
+    /// Nobody was found, but somebody may be there: archived, or too new for the search.
+    PerhapsThere,
+    /// Something is left to do.
+    Failed,
 }

@@ -73,6 +73,11 @@ impl Person {
         self.emails.extend(other.emails.iter().cloned());
     }
 
+    /// Every id in the event that may be a sender's own id of somebody.
+    pub fn user_ids_in(event: &Json<'_>, kind: Kind) -> impl Iterator<Item = String> {
+        names(event, kind).into_iter().filter(|(space, _)| *space == USER).map(|(_, name)| name.into_owned())
+    }
+
     /// Whether the event has one of these names.
     pub fn is_in(&self, event: &Json<'_>, kind: Kind) -> bool {
         !self.is_nobody()

@@ -39,6 +39,8 @@ pub(super) async fn bring(
     (id, owed): (Id, Option<Box<Owed>>),
     outside: bool,
 ) -> Finished {
+    // Before it is looked whether it was removed: who removes it looks afterwards whether it is under way.
+    let _attempting = surroundings.under_way.begin(id.position);
     let held = owed.as_deref().map_or(0, size);
     let owed = match owed {
         Some(owed) => Some(*owed),

@@ -2,22 +2,34 @@
 //!
 //! # Why
 //! Whoever is deleted at a destination while their events still wait comes back with the next one. So later events are
-//! refused first, if that is wanted; then what waits is taken out; then the destinations delete; and then what came in
-//! meanwhile is taken out too, also under the names that a destination knew and nobody here did.
+//! refused first, if that is wanted; then what waits is taken out; what is being attempted is waited for; then the
+//! destinations delete; and then what came in meanwhile is taken out too, and looked for again. Names that a destination
+//! knew and nobody asked for may be shared with others, so nobody is looked for or refused by them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::under_way::UnderWay;
 use crate::delivery::Position;
 use crate::destination::Destination;
-use crate::destination::erase::{Erased, Subject};
+use crate::destination::erase::{Erased, Found, Subject};
 use crate::event::Person;
-use crate::instant::{self, Timestamp};
+use crate::instant::Timestamp;
 use crate::store::{self, Removed, Store};
+
+mod receipt;
+
+pub use receipt::Receipt;
 
 /// Events that are read in one step.
 const STEP: usize = 500;
+/// How often it is looked again because something came in meanwhile.
+const ROUNDS_MAX: usize = 4;
+/// How long attempts under way are waited for: longer than an attempt should take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is wanted.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -37,33 +49,14 @@ pub struct Wish {
     pub dry_run: bool,
 }
 
-/// What was done.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Receipt {
-    /// Who was asked for, with the names that were found on the way.
-    pub subject: Subject,
-    /// When it began.
-    pub began_at: Timestamp,
-    /// When it ended.
-    pub ended_at: Timestamp,
-    /// Whether nothing was done but to look.
-    pub dry_run: bool,
-    /// What each destination did, by name.
-    pub destinations: Vec<(String, Erased)>,
-    /// What was taken out of the queue.
-    pub queue: Removed,
-    /// Whether later events of this person are refused.
-    pub suppressed: bool,
-    /// Whether all of it is done. If not, it can be asked for again.
-    pub done: bool,
-}
-
 /// With what it is done.
 pub struct Eraser {
     /// Where events wait.
     pub store: Arc<dyn Store>,
     /// The destinations, by name.
     pub destinations: Vec<(String, Arc<dyn Destination>)>,
+    /// What is being attempted for the person; nothing, where no router runs.
+    pub under_way: UnderWay,
     /// The time.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
@@ -81,62 +74,126 @@ impl Wish {
         if contact_id.is_some() && self.destination.is_none() {
             return Err("a contact id is one destination's own: name the destination".to_owned());
         }
-        Ok(Subject { person, contact_id })
+        Ok(Subject { person, contact_id, hints: BTreeSet::new() })
     }
+}
+
+/// What was taken out of the queue so far.
+#[derive(Default)]
+struct TakenOut {
+    count: Removed,
+    positions: Vec<Position>,
+    /// Other user ids in events that have an address that was asked for.
+    user_ids: BTreeSet<String>,
 }
 
 impl Eraser {
     /// Does it. The error is the store's; what a destination could not do stands in the receipt.
-    pub async fn erase(&self, wish: &Wish, mut subject: Subject) -> store::Result<Receipt> {
+    pub async fn erase(&self, wish: &Wish, subject: Subject) -> store::Result<Receipt> {
         let began_at = (self.clock)();
         if wish.suppress && !wish.dry_run {
             self.store.suppress(subject.person.clone(), true).await?;
         }
-        let mut queue = self.take_out(&subject.person, wish.dry_run).await?;
         let mut destinations = Vec::new();
+        let (mut queue, mut also_known_as, mut still_under_way) = (Removed::default(), Person::default(), false);
+        let mut search = subject.clone();
+        for round in 0..ROUNDS_MAX {
+            let taken = self.take_out(&subject.person, &also_known_as, wish.dry_run).await?;
+            // In a trial nothing goes, so the last count is the whole one.
+            queue = if wish.dry_run { taken.count } else { add(queue, taken.count) };
+            if round > 0 && (wish.dry_run || taken.positions.is_empty()) {
+                break;
+            }
+            if !wish.dry_run {
+                still_under_way |= !self.wait_for(&taken.positions).await;
+            }
+            search.hints.extend(taken.user_ids);
+            self.erase_everywhere(wish, &search, &mut destinations).await;
+            also_known_as = other_names(&destinations, &subject.person);
+        }
+        let all = |found: Found| destinations.iter().any(|(_, erased): &(String, Erased)| erased.found() == found);
+        let is_deleted = destinations.is_empty() || all(Found::Deleted);
+        let is_open = all(Found::Failed) || all(Found::PerhapsThere) || still_under_way;
+        let done = if wish.dry_run { !all(Found::Failed) } else { is_deleted && !is_open };
+        let (ended_at, suppressed, dry_run) = ((self.clock)(), wish.suppress && !wish.dry_run, wish.dry_run);
+        Ok(Receipt {
+            subject,
+            also_known_as,
+            began_at,
+            ended_at,
+            dry_run,
+            destinations,
+            queue,
+            suppressed,
+            still_under_way,
+            done,
+        })
+    }
+
+    /// Waits until no attempt for these events is under way, for a while: whether they ended.
+    async fn wait_for(&self, positions: &[Position]) -> bool {
+        tokio::time::timeout(PATIENCE, self.under_way.ended(positions)).await.is_ok()
+    }
+
+    /// Every destination looks for the same names: what one of them knows says nothing about another's people.
+    async fn erase_everywhere(&self, wish: &Wish, subject: &Subject, done: &mut Vec<(String, Erased)>) {
         for (name, destination) in &self.destinations {
             if wish.destination.as_ref().is_some_and(|wanted| wanted != name) {
                 continue;
             }
-            let erased = destination.erase(&subject, wish.dry_run).await;
-            subject.person.add(&erased.names());
-            destinations.push((name.clone(), erased));
-        }
-        if !wish.dry_run {
-            if wish.suppress {
-                self.store.suppress(subject.person.clone(), true).await?;
+            let erased = destination.erase(subject, wish.dry_run).await;
+            match done.iter_mut().find(|(known, _)| known == name) {
+                Some((_, before)) => before.add(erased),
+                None => done.push((name.clone(), erased)),
             }
-            let more = self.take_out(&subject.person, false).await?;
-            queue = add(queue, more);
         }
-        let done = wish.dry_run || destinations.iter().all(|(_, erased)| erased.is_done());
-        let (ended_at, suppressed) = ((self.clock)(), wish.suppress && !wish.dry_run);
-        Ok(Receipt { subject, began_at, ended_at, dry_run: wish.dry_run, destinations, queue, suppressed, done })
     }
 
-    /// Takes the person's events out, or counts them.
-    async fn take_out(&self, person: &Person, dry_run: bool) -> store::Result<Removed> {
-        let mut removed = Removed::default();
-        if person.is_nobody() {
-            return Ok(removed);
+    /// Takes the person's events out, or counts them: those with a name that was asked for, and those with a name that was
+    /// found and the user id of nobody else.
+    async fn take_out(&self, asked: &Person, found: &Person, dry_run: bool) -> store::Result<TakenOut> {
+        let mut taken = TakenOut::default();
+        let mut known = asked.clone();
+        known.add(found);
+        if known.is_nobody() {
+            return Ok(taken);
         }
         let mut after = Position(0);
         loop {
             let step = self.store.events(after, STEP).await?;
-            let Some(last) = step.last().map(|stored| stored.position) else { return Ok(removed) };
-            let is_theirs = |stored: &&store::Stored| {
-                let view = stored.event.view();
-                view.is_ok_and(|view| person.is_in(&view, stored.event.envelope.kind))
-            };
-            let theirs: Vec<Position> = step.iter().filter(is_theirs).map(|stored| stored.position).collect();
+            let Some(last) = step.last().map(|stored| stored.position) else { return Ok(taken) };
+            let mut theirs = Vec::new();
+            for stored in &step {
+                let Ok(view) = stored.event.view() else { continue };
+                let kind = stored.event.envelope.kind;
+                let by_address = Person { emails: asked.emails.clone(), ..Person::default() }.is_in(&view, kind);
+                if by_address {
+                    taken.user_ids.extend(Person::user_ids_in(&view, kind));
+                }
+                let is_asked_for = by_address || asked.is_in(&view, kind);
+                let is_nobody_elses = || Person::user_ids_in(&view, kind).all(|id| known.user_ids.contains(&id));
+                if is_asked_for || (found.is_in(&view, kind) && is_nobody_elses()) {
+                    theirs.push(stored.position);
+                }
+            }
+            taken.positions.extend(&theirs);
             if dry_run {
-                removed.events += theirs.len() as u64;
+                taken.count.events += theirs.len() as u64;
             } else if !theirs.is_empty() {
-                removed = add(removed, self.store.remove(theirs).await?);
+                taken.count = add(taken.count, self.store.remove(theirs).await?);
             }
             after = last;
         }
     }
+}
+
+/// The names of those who were found, beside the ones that were asked for.
+fn other_names(destinations: &[(String, Erased)], asked: &Person) -> Person {
+    let mut names = Person::default();
+    destinations.iter().for_each(|(_, erased)| names.add(&erased.names()));
+    names.user_ids.retain(|id| !asked.user_ids.contains(id));
+    names.emails.retain(|email| !asked.emails.contains(email));
+    names
 }
 
 fn add(one: Removed, other: Removed) -> Removed {
@@ -148,60 +205,5 @@ fn add(one: Removed, other: Removed) -> Removed {
     }
 }
 
-impl Receipt {
-    /// The receipt for people, line by line.
-    pub fn lines(&self) -> Vec<String> {
-        let names = |kind: &str, names: Vec<&String>| names.into_iter().map(|name| format!("{kind} {name}")).collect();
-        let mut who: Vec<String> = names("user id", self.subject.person.user_ids.iter().collect());
-        who.extend::<Vec<String>>(names("e-mail", self.subject.person.emails.iter().collect()));
-        who.extend(self.subject.contact_id.iter().map(|id| format!("contact {id}")));
-        let mut lines = vec![
-            format!("{}  {}", if self.dry_run { "look up" } else { "delete " }, who.join(", ")),
-            format!("began    {}", instant::to_text(self.began_at)),
-            format!("ended    {}", instant::to_text(self.ended_at)),
-        ];
-        for (name, erased) in &self.destinations {
-            lines.extend(erased_lines(name, erased, self.dry_run));
-        }
-        let Removed { events, open, ended, dead_letters } = self.queue;
-        lines.push(match self.dry_run {
-            true => format!("queue    {events} events would be taken out"),
-            false => format!(
-                "queue    {events} events taken out, with {open} deliveries that waited, {ended} that had ended, and \
-                 {dead_letters} dead letters"
-            ),
-        });
-        if self.suppressed {
-            lines.push("later    events of this person are not taken any more".to_owned());
-        }
-        lines.push(match (self.dry_run, self.done) {
-            (true, _) => "result   nothing was done".to_owned(),
-            (false, true) => "result   done".to_owned(),
-            (false, false) => "result   NOT done: run it again when the reason is gone".to_owned(),
-        });
-        lines
-    }
-}
-
-fn erased_lines(name: &str, erased: &Erased, dry_run: bool) -> Vec<String> {
-    let mut lines = Vec::new();
-    for contact in &erased.contacts {
-        let known =
-            [&contact.external_id, &contact.email].into_iter().flatten().cloned().collect::<Vec<_>>().join(", ");
-        let known = if known.is_empty() { known } else { format!(" ({known})") };
-        let came = match (dry_run, contact.deleted_at, contact.verified) {
-            (true, ..) => "would be deleted".to_owned(),
-            (false, Some(at), true) => format!("deleted {}, not there any more", instant::to_text(at)),
-            (false, Some(at), false) => format!("deleted {}, NOT verified", instant::to_text(at)),
-            (false, None, _) => "NOT deleted".to_owned(),
-        };
-        lines.push(format!("at       {name} ({}): contact {}{known}: {came}", erased.host, contact.id));
-    }
-    if erased.contacts.is_empty() && erased.failure.is_none() {
-        lines.push(format!("at       {name} ({}): nobody was found", erased.host));
-    }
-    if let Some(failure) = &erased.failure {
-        lines.push(format!("at       {name} ({}): FAILED: {} ({})", erased.host, failure.message, failure.code));
-    }
-    lines
-}
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,7 @@ mod follower;
 mod lanes;
 mod pace;
 mod route;
+mod under_way;
 
 use crate::delivery::retry;
 use crate::destination::Destination;
@@ -33,6 +34,7 @@ use crate::mapping::Mappings;
 use crate::metrics::Metrics;
 use crate::store::{self, Store};
 use follower::{Follower, Gauges, Replacement};
+pub use under_way::UnderWay;
 
 /// How deliveries are brought.
 #[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
@@ -85,6 +87,8 @@ pub struct Surroundings {
     pub luck: Arc<dyn Fn() -> f64 + Send + Sync>,
     /// When to try again and when to give up.
     pub retry: retry::Settings,
+    /// What is being attempted.
+    pub under_way: UnderWay,
 }
 
 /// The running engine.
@@ -94,6 +98,7 @@ pub struct Router {
     replacements: mpsc::Sender<Replacement>,
     ended: watch::Receiver<bool>,
     gauges: Gauges,
+    under_way: UnderWay,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
@@ -112,7 +117,9 @@ impl Router {
         let (stop, stopped) = watch::channel(false);
         let (over, ended) = watch::channel(false);
         let (replacements, replaced) = mpsc::channel(1);
-        let surroundings = Surroundings { clock: clock.clone(), luck, retry: settings.retry.clone() };
+        let under_way = UnderWay::default();
+        let surroundings =
+            Surroundings { clock: clock.clone(), luck, retry: settings.retry.clone(), under_way: under_way.clone() };
         let over = Arc::new(over);
         let last_words = LastWords(over.clone());
         let mut follower = Follower::new(store, surroundings, settings.pace.clone(), stopped, over);
@@ -122,12 +129,17 @@ impl Router {
             let _last_words = last_words;
             follower.run(replaced).await;
         });
-        Ok(Router { stop, follower, replacements, ended, gauges, clock })
+        Ok(Router { stop, follower, replacements, ended, gauges, under_way, clock })
     }
 
     /// A handle to replace connections with.
     pub fn replacer(&self) -> Replacer {
         Replacer(self.replacements.clone())
+    }
+
+    /// What is being attempted.
+    pub fn under_way(&self) -> UnderWay {
+        self.under_way.clone()
     }
 
     /// Stops starting attempts, and waits for those under way, `grace` at most. What is not finished then is attempted

@@ -30,7 +30,9 @@ impl Removal {
     /// They could not be removed.
     pub(super) fn take_back(&self, positions: &[Position]) {
         let mut known = self.positions();
-        known.retain(|position| !positions.contains(position));
+        positions.iter().for_each(|position| {
+            known.remove(position);
+        });
     }
 
     /// Whether the event was removed since the process started.

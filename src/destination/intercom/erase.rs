@@ -15,7 +15,7 @@ use crate::destination::erase::{Erased, ErasedContact, Subject};
 
 /// How often it is looked again.
 const ROUNDS_MAX: usize = 3;
-/// Contacts of one address that a search shows at most.
+/// Contacts on one page of a search, as many as there can be.
 const HITS_MAX: u32 = 150;
 
 impl Client {
@@ -39,7 +39,8 @@ impl Client {
                 erased.contacts.push(entry);
                 deleted?;
             }
-            if dry_run || erased.contacts.is_empty() {
+            let is_any = erased.contacts.iter().any(|contact| contact.deleted_at.is_some());
+            if dry_run || !is_any {
                 return Ok(());
             }
         }
@@ -48,12 +49,11 @@ impl Client {
 
     async fn erase_one(&self, contact: &Contact, entry: &mut ErasedContact) -> Result<(), Failure> {
         match self.call(Call::new("DELETE /contacts/{id}", &[&contact.id])?).await {
-            Ok(_) => {}
-            // It went between looking and deleting.
+            Ok(_) => entry.deleted_at = Some(self.now()),
+            // It went between looking and deleting, or the id is none of Intercom's.
             Err(refusal) if refusal.is_missing() => {}
             Err(refusal) => return Err(refusal.failure),
         }
-        entry.deleted_at = Some(self.now());
         let names = Identity::new(contact.external_id.as_deref(), contact.email.as_deref());
         self.forget(contact, &names).await;
         match self.call(Call::new("GET /contacts/{id}", &[&contact.id])?).await {
@@ -78,6 +78,12 @@ impl Client {
         }
         for email in &subject.person.emails {
             found.extend(self.all_with_email(email).await?);
+            found.extend(self.fresh_with_email(email).await?);
+        }
+        for external_id in subject.hints.difference(&subject.person.user_ids) {
+            let has =
+                |contact: &Contact| contact.email.as_ref().is_some_and(|email| subject.person.emails.contains(email));
+            found.extend(self.by_external_id(external_id).await?.filter(has));
         }
         let mut everyone: Vec<Contact> = Vec::new();
         for contact in found {
@@ -88,14 +94,27 @@ impl Client {
         Ok(everyone)
     }
 
+    /// Who was written with the address a moment ago, which the search may not show yet.
+    async fn fresh_with_email(&self, email: &str) -> Result<Option<Contact>, Failure> {
+        let directory = &self.service.directory;
+        let fresh = match &directory.fresh {
+            Some(fresh) => fresh.get(email).await,
+            None => directory.by_email.get(email).await,
+        };
+        let Some(known) = fresh else { return Ok(None) };
+        Ok(self.by_id(&known.id).await?.filter(|contact| contact.email.as_deref() == Some(email)))
+    }
+
     async fn all_with_email(&self, email: &str) -> Result<Vec<Contact>, Failure> {
-        let query = json!({
-            "query": {"field": "email", "operator": "=", "value": email},
-            "pagination": {"per_page": HITS_MAX},
-        });
-        let answer = self.call(Call::new("POST /contacts/search", &[])?.body(&query)).await;
-        let reply = answer.map_err(|refusal: Refusal| refusal.failure)?.json()?;
-        let hits = reply["data"].as_array().into_iter().flatten();
-        Ok(hits.filter_map(Contact::read).collect())
+        let mut found = Vec::new();
+        let mut page = json!({ "per_page": HITS_MAX });
+        loop {
+            let query = json!({ "query": {"field": "email", "operator": "=", "value": email}, "pagination": page });
+            let answer = self.call(Call::new("POST /contacts/search", &[])?.body(&query)).await;
+            let reply = answer.map_err(|refusal: Refusal| refusal.failure)?.json()?;
+            found.extend(reply["data"].as_array().into_iter().flatten().filter_map(Contact::read));
+            let Some(next) = reply["pages"]["next"]["starting_after"].as_str() else { return Ok(found) };
+            page = json!({ "per_page": HITS_MAX, "starting_after": next });
+        }
     }
 }

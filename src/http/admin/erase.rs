@@ -64,6 +64,10 @@ pub async fn regulate(admin: web::Data<Admin>, caller: Caller, body: web::Bytes)
     if subject_ids.is_empty() {
         return Err(Problem::new(Code::ParameterInvalid, "`subjectIds` names nobody"));
     }
+    // Before anything is done: a receipt for what was done must not be lost because of what comes after it.
+    if subject_ids.iter().any(|id| id.trim().is_empty()) {
+        return Err(Problem::new(Code::ParameterInvalid, "`subjectIds` has an empty id; nothing was done"));
+    }
     let by_email = subject_type == Some(SubjectType::Email);
     let mut receipts = Vec::new();
     match regulation_type {

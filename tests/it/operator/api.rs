@@ -171,9 +171,15 @@ async fn a_regulation_in_segments_form_deletes_and_suppresses() {
     assert_eq!((status, &answer["receipts"][0]["done"]), (200, &json!(true)), "{answer}");
     assert!(house.emails().is_empty());
     let suppressed = async || house.get("/api/suppressed").await;
-    assert_eq!(suppressed().await, json!({"user_ids": ["u-1"], "emails": ["ann@example.com"]}));
+    assert_eq!(suppressed().await, json!({"user_ids": ["u-1"], "emails": []}), "only who was named");
     assert_eq!(house.post("/api/regulations", regulation("UNSUPPRESS")).await.0, 200);
-    assert_eq!(suppressed().await["user_ids"], json!([]));
+    let nobody = json!({"user_ids": [], "emails": []});
+    assert_eq!(suppressed().await, nobody);
+    for kind in ["SUPPRESS_ONLY", "SUPPRESS_WITH_DELETE"] {
+        let wrong = json!({"regulationType": kind, "subjectIds": ["k-1", ""]});
+        assert_eq!(house.post("/api/regulations", wrong).await.0, 400);
+        assert_eq!(suppressed().await, nobody, "nothing was done");
+    }
     for wrong in [json!({}), regulation("ERASE"), json!({"regulationType": "DELETE_ONLY", "subjectIds": []})] {
         assert_eq!(house.post("/api/regulations", wrong).await.0, 400);
     }
