@@ -13,6 +13,7 @@ use super::destinations::Where;
 use super::remote::Remote;
 use super::{Verdict, print, runtime};
 use crate::action::{Failure, Kind, Manner};
+use crate::delivery::Exchange;
 use crate::destination::Done;
 use crate::json::{Json, Object};
 use door::Door;
@@ -103,7 +104,7 @@ async fn once(door: &Door, chosen: &Chosen, given: &Object<'static>, form: Form)
     let done = door.perform(chosen.facts, given).await?;
     warn(&done);
     if let Some(failure) = &done.failure {
-        return Ok(complain(door, failure));
+        return Ok(complain(door, failure, &done));
     }
     if let Some(skipped) = &done.skipped {
         super::complain(format!("nothing to do: {} ({})", skipped.message, skipped.code));
@@ -130,7 +131,7 @@ async fn list(door: &Door, chosen: &Chosen, given: Object<'static>, options: &Op
         warn(&done);
         if let Some(failure) = &done.failure {
             rows.finish();
-            return Ok(complain(door, failure));
+            return Ok(complain(door, failure, &done));
         }
         // A list that is read whole at once is a document.
         let page = done.page.or(done.document).unwrap_or_default();
@@ -152,7 +153,7 @@ async fn list(door: &Door, chosen: &Chosen, given: Object<'static>, options: &Op
 async fn rehearse(door: &Door, chosen: &Chosen, given: &Object<'static>, form: Form) -> anyhow::Result<Verdict> {
     let done = door.rehearse(chosen.facts, given).await?;
     if let Some(failure) = done.failure.as_ref().filter(|_| done.requests.is_empty()) {
-        return Ok(complain(door, failure));
+        return Ok(complain(door, failure, &done));
     }
     for request in &done.requests {
         let body = request.body.as_deref().map(|body| serde_json::from_str(body).unwrap_or_else(|_| Value::from(body)));
@@ -178,7 +179,7 @@ fn warn(done: &Done) {
 }
 
 /// Says what went wrong and what to do, and whether it is a problem of what was asked for.
-fn complain(door: &Door, failure: &Failure) -> Verdict {
+fn complain(door: &Door, failure: &Failure, done: &Done) -> Verdict {
     super::complain(format!("error: {} ({})", failure.message, failure.code));
     let name = door.name();
     match failure.kind {
@@ -194,9 +195,19 @@ fn complain(door: &Door, failure: &Failure) -> Verdict {
         Kind::Unavailable if failure.code == "permission_missing" => {
             eprintln!("the app lacks a permission; `interline connect {name}` shows what it may do");
         }
+        Kind::Unavailable if done.requests.iter().any(may_have_changed) => {
+            eprintln!("try again later; a part of it was done, or may have been");
+        }
         Kind::Unavailable => eprintln!("try again later; nothing was changed"),
         Kind::Unknown => eprintln!("it may have been done; look before you try again"),
         Kind::Rejected | Kind::TooEarly => {}
     }
     Verdict::Problems
+}
+
+/// Whether a request changed something, or nobody knows. Some that only ask are sent with `POST`.
+fn may_have_changed(request: &Exchange) -> bool {
+    let path = request.path.split('?').next().unwrap_or_default();
+    let asks = request.method == "GET" || path.ends_with("/search") || path == "/companies/list";
+    !asks && !request.status.is_some_and(|status| (300..500).contains(&status) && status != 408)
 }

@@ -253,6 +253,7 @@ mod tests {
             "ends_with",
             "interline_text",
             "lead_asked_for",
+            "leads_asked_for",
             "starts_with",
             "ticket_asked_for",
         ];

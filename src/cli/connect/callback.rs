@@ -1,15 +1,20 @@
 //! The way back from the consent page: a listener on this machine that takes one answer.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use subtle::ConstantTimeEq;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 use url::Url;
 
 /// Bytes of a request that are read at most.
 const HEAD_MAX: usize = 16 * 1024;
+/// How long the head of a request may take.
+const HEAD_WAIT: Duration = Duration::from_secs(5);
 
 /// What the consent page sent somebody back with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,22 +46,37 @@ impl Callback {
         Ok(self.listener.local_addr()?)
     }
 
-    /// Waits for the answer. Whatever else comes in is refused, and waiting goes on.
+    /// Waits for the answer. Whatever else comes in is refused, and waiting goes on; a connection on which nothing comes
+    /// keeps nobody waiting.
     pub(super) async fn answer(&self) -> anyhow::Result<Answer> {
+        let mut visits = JoinSet::new();
         loop {
-            let (mut stream, _) = self.listener.accept().await?;
-            let Ok(Some(target)) = target(&mut stream).await else { continue };
-            match read(&target, &self.path, &self.state) {
-                Ok(answer) => {
-                    let text = match &answer {
-                        Answer::Code(_) => "Signed in. You can close this page and go back to the terminal.",
-                        Answer::Denied(_) => "Not signed in. You can close this page and go back to the terminal.",
-                    };
-                    reply(&mut stream, "200 OK", text).await;
-                    return Ok(answer);
+            tokio::select! {
+                accepted = self.listener.accept() => {
+                    let (stream, _) = accepted?;
+                    visits.spawn(visit(stream, self.path.clone(), self.state.clone()));
                 }
-                Err(why) => reply(&mut stream, "400 Bad Request", &why).await,
+                Some(Ok(Some(answer))) = visits.join_next() => return Ok(answer),
             }
+        }
+    }
+}
+
+/// One connection: what it brings, where that is the answer.
+async fn visit(mut stream: TcpStream, path: String, state: String) -> Option<Answer> {
+    let target = timeout(HEAD_WAIT, target(&mut stream)).await.ok()?.ok()??;
+    match read(&target, &path, &state) {
+        Ok(answer) => {
+            let text = match &answer {
+                Answer::Code(_) => "Signed in. You can close this page and go back to the terminal.",
+                Answer::Denied(_) => "Not signed in. You can close this page and go back to the terminal.",
+            };
+            reply(&mut stream, "200 OK", text).await;
+            Some(answer)
+        }
+        Err(why) => {
+            reply(&mut stream, "400 Bad Request", &why).await;
+            None
         }
     }
 }

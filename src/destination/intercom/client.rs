@@ -17,7 +17,7 @@ use crate::instant::Timestamp;
 /// Talks to Intercom for one attempt.
 pub struct Client {
     pub(super) service: Arc<Service>,
-    notes: Option<Arc<dyn Notes>>,
+    pub(super) notes: Option<Arc<dyn Notes>>,
     record: Mutex<Record>,
 }
 
@@ -81,6 +81,11 @@ impl Call {
         Call { method, endpoint: RAW, path, headers, body, timeout, check: None }
     }
 
+    /// Whether it changes anything: searches and lists are asked for with `POST`, and change nothing.
+    fn writes(&self) -> bool {
+        writes(self.method.name(), &self.path)
+    }
+
     /// The same with a query of those parts that have a value.
     pub fn query(mut self, parts: &[(&str, Option<String>)]) -> Call {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
@@ -103,6 +108,12 @@ impl Call {
         self.headers = vec![("content-type".into(), "application/json".to_owned())];
         self
     }
+}
+
+/// Whether a request changes anything. Some that only ask are sent with `POST`.
+fn writes(method: &str, path: &str) -> bool {
+    let path = path.split('?').next().unwrap_or_default();
+    method != "GET" && !path.ends_with("/search") && path != "/companies/list"
 }
 
 /// One segment of a path. `.` and `..` cannot be encoded: every reader of URLs takes `%2e` for a dot.
@@ -184,12 +195,13 @@ impl Client {
         if let Some(failure) = service.closed.answer(call.endpoint, (service.clock)()) {
             return Err(failure.into());
         }
-        let (endpoint, check) = (call.endpoint, call.check);
+        let (endpoint, check, writes) = (call.endpoint, call.check, call.writes());
         let reply = self.exchange(call).await?;
         let answer = match reply.status {
             200..=299 => Ok(Answer(reply.body)),
             _ => Err(Refusal::read(&reply, (service.clock)())),
         };
+        let answer = answer.map_err(|refusal| if writes { refusal.of_a_write() } else { refusal });
         self.note_permission(endpoint, &answer);
         let answer = answer?;
         if let Some(check) = check {

@@ -109,7 +109,10 @@ impl Client {
         if let Some(contact) = self.by_email(email, new.identity.external_id.as_deref()).await? {
             return Ok(Arc::new(contact));
         }
-        if new.role == Role::Lead && (self.service.directory.unsettled.contains_key(email) || self.may_have_asked()) {
+        let is_open = || {
+            self.service.directory.unsettled.contains_key(email) || self.may_have_asked() || self.lead_was_noted(email)
+        };
+        if new.role == Role::Lead && is_open() {
             let message = "a lead with this e-mail address may have been made, and the search does not show it yet";
             return Err(Failure::new(Kind::Unknown, "lead_unsettled", message));
         }
@@ -126,13 +129,20 @@ impl Client {
     async fn create(&self, new: New<'_>, made: &mut bool) -> Result<Contact, Failure> {
         if new.role == Role::Lead {
             self.intend(LEAD_ASKED).await;
+            self.note_lead(new.identity.email.as_deref());
         }
         let result = self.ask_for(new, made).await;
         // Whoever got an answer knows; who got none has it written down.
         if new.role == Role::Lead && result.as_ref().is_ok_and(|_| *made) {
-            self.take_back(LEAD_ASKED);
+            self.settle(new);
         }
         result
+    }
+
+    /// Nothing is open about the lead any more.
+    fn settle(&self, new: New<'_>) {
+        self.take_back(LEAD_ASKED);
+        self.settle_lead(new.identity.email.as_deref());
     }
 
     async fn ask_for(&self, new: New<'_>, made: &mut bool) -> Result<Contact, Failure> {
@@ -153,7 +163,7 @@ impl Client {
             Err(refusal) => {
                 match refusal.is_open() {
                     true => self.unsettle(new).await,
-                    false if new.role == Role::Lead => self.take_back(LEAD_ASKED),
+                    false if new.role == Role::Lead => self.settle(new),
                     false => {}
                 }
                 Err(refusal.failure)

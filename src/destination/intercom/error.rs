@@ -37,6 +37,14 @@ impl Refusal {
         Refusal { status: Some(reply.status), failure: failure(reply, now), canonical }
     }
 
+    /// The refusal of a request that changes something: in trouble, Intercom may have done it all the same.
+    pub fn of_a_write(mut self) -> Refusal {
+        if self.is_open() && self.failure.kind == Kind::Unavailable {
+            self.failure.kind = Kind::Unknown;
+        }
+        self
+    }
+
     /// Whether what was asked for is not there.
     pub fn is_missing(&self) -> bool {
         self.status == Some(404) && self.failure.kind == Kind::Rejected

@@ -28,6 +28,7 @@ mod erase;
 mod error;
 mod fitting;
 mod identity;
+mod intents;
 mod limits;
 mod lookup;
 mod merge;

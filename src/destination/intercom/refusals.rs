@@ -65,8 +65,9 @@ pub const TABLE: &[Trouble] = &[
         "workspace_unknown",
         Kind::Unavailable,
         &[],
-        "which workspace was seen last cannot be read from, or written to, the data directory",
-        "make the folder `destinations` in the data directory readable and writable",
+        "which workspace the token opens, or which was seen last, cannot be read, so nothing is sent",
+        "the message says which: make `GET /me` answer (proxies, permissions), or the folder `destinations` in the data \
+         directory readable and writable",
     ),
     row(
         "code_refused",

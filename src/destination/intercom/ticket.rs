@@ -25,19 +25,23 @@ impl Client {
             // Dates are compared by the day, in a time zone that we do not know.
             condition("created_at", ">", (since - DAY_SECS).into()),
         ];
-        match self.meant(whom).await {
-            Ok(contact) => conditions.push(condition("contact_ids", "=", contact.id.into())),
-            Err(failure) if failure.code == "contact_not_found" => {}
+        let contact = match self.meant(whom).await {
+            Ok(contact) => Some(contact.id),
+            Err(failure) if failure.code == "contact_not_found" => None,
             Err(failure) => return Err(failure),
+        };
+        if let Some(id) = &contact {
+            conditions.push(condition("contact_ids", "=", id.as_str().into()));
         }
         let query = json!({ "query": { "operator": "AND", "value": conditions } });
         let answer = self.call(Call::new("POST /tickets/search", &[])?.body(&query)).await?.json()?;
         let list = if answer["tickets"].is_array() { &answer["tickets"] } else { &answer["data"] };
         let Some(tickets) = list.as_array() else { return Err(unreadable("not a list of tickets")) };
-        let title = |ticket: &Value| ticket["ticket_attributes"]["_default_title_"].clone();
-        let is_it = |ticket: &&Value| ticket["created_at"].as_i64() >= Some(since) && title(ticket) == title(body);
-        if let Some(ticket) = tickets.iter().find(is_it) {
-            return Ok(Some(ticket.clone()));
+        let is_like_it = |ticket: &&Value| ticket["created_at"].as_i64() >= Some(since) && says_the_same(ticket, body);
+        for ticket in tickets.iter().filter(is_like_it) {
+            if contact.is_some() || self.is_of(ticket, whom).await? {
+                return Ok(Some(ticket.clone()));
+            }
         }
         let settled_at = asked_at + self.settings().search_lag_secs as i64;
         let left = settled_at - self.now().as_second();
@@ -48,4 +52,34 @@ impl Client {
         let failure = Failure::new(Kind::Unknown, "ticket_unsettled", message);
         Err(Failure { retry_after: Some(Duration::from_secs(left as u64)), ..failure })
     }
+    /// Whether a ticket is about the contact that is meant, where the search could not be asked for theirs alone.
+    async fn is_of(&self, ticket: &Value, whom: &Whom<'_>) -> Result<bool, Failure> {
+        let who = whom.identity();
+        for contact in ticket["contacts"]["contacts"].as_array().into_iter().flatten() {
+            if let Some(external_id) = &who.external_id {
+                if contact["external_id"].as_str() == Some(external_id) {
+                    return Ok(true);
+                }
+                continue;
+            }
+            let Some(id) = contact["id"].as_str() else { continue };
+            if self.by_id(id).await?.is_some_and(|contact| contact.email == who.email) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Whether a ticket has the title, the description and the attributes that were asked for. Numbers may come back as text.
+fn says_the_same(ticket: &Value, body: &Value) -> bool {
+    let text = |value: &Value| match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    };
+    let said = |of: &Value, name: &str| text(&of["ticket_attributes"][name]);
+    let asked = body["ticket_attributes"].as_object();
+    let names = asked.into_iter().flat_map(|asked| asked.keys().map(String::as_str));
+    names.chain(["_default_title_", "_default_description_"]).all(|name| said(ticket, name) == said(body, name))
 }

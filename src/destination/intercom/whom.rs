@@ -72,6 +72,14 @@ impl Client {
         }
     }
 
+    /// The contact with an Intercom id; read first where it must be known when it was last seen. `None`: it is not there.
+    pub async fn with_last_seen(&self, id: &str, is_asked: bool) -> Result<Option<Contact>, Failure> {
+        match is_asked {
+            true => self.by_id(id).await,
+            false => Ok(Some(Contact::unseen(id))),
+        }
+    }
+
     /// The contact that is meant, where it is known without asking.
     pub async fn known(&self, whom: &Whom<'_>) -> Option<Contact> {
         if let Some(id) = whom.id {

@@ -21,29 +21,58 @@ impl Client {
     }
 
     async fn look(&self, memory: &dyn Memory) -> Result<(), Failure> {
+        let known = memory.recall(WORKSPACE).map_err(unremembered)?;
+        let known = known.map(|text| remembered(&self.service.name, &text)).transpose()?;
         let me = match self.call(Call::new("GET /me", &[])?).await {
-            Ok(answer) => answer.json().unwrap_or_default(),
+            Ok(answer) => answer.json().map_err(|failure| untold(&failure.message))?,
             // It works, and does not tell.
-            Err(refusal) if refusal.failure.kind == Kind::Rejected || refusal.is_forbidden() => Value::Null,
+            Err(refusal) if refusal.failure.kind == Kind::Rejected || refusal.is_forbidden() => {
+                if known.is_some() {
+                    return Err(untold(&refusal.failure.message));
+                }
+                Value::Null
+            }
             Err(refusal) => return Err(refusal.failure),
         };
         let Some(id) = me["app"]["id_code"].as_str() else {
+            if known.is_some() {
+                return Err(untold("intercom's answer to `GET /me` names no workspace"));
+            }
             tracing::warn!(destination.name = %self.service.name, "Nothing says whose workspace the token opens");
             return Ok(());
         };
         check_region(self.settings().region, me["app"]["region"].as_str())?;
-        let unknown = |error| {
-            let message = format!("which workspace was seen last cannot be read or written: {error}");
-            Failure::new(Kind::Unavailable, "workspace_unknown", message)
-        };
-        let known = memory.recall(WORKSPACE).map_err(unknown)?;
         check_workspace(&self.service.name, known.as_deref(), id)?;
         if known.is_none() {
             let seen = json!({"id": id, "name": me["app"]["name"], "region": me["app"]["region"]});
-            memory.remember(WORKSPACE, &seen.to_string()).map_err(unknown)?;
+            memory.remember(WORKSPACE, &seen.to_string()).map_err(unremembered)?;
         }
         Ok(())
     }
+}
+
+fn unknown(message: String) -> Failure {
+    Failure::new(Kind::Unavailable, "workspace_unknown", message)
+}
+
+fn unremembered(error: std::io::Error) -> Failure {
+    unknown(format!("which workspace was seen last cannot be read or written: {error}"))
+}
+
+/// Nobody says whose workspace it is, so nothing is sent: it may be another one than before.
+fn untold(why: &str) -> Failure {
+    unknown(format!("it cannot be told which workspace the token opens, so nothing is sent: {why}"))
+}
+
+/// The id of the workspace that was seen last.
+fn remembered(name: &str, text: &str) -> Result<String, Failure> {
+    let seen: Value = serde_json::from_str(text).unwrap_or_default();
+    seen["id"].as_str().map(str::to_owned).ok_or_else(|| {
+        unknown(format!(
+            "what is remembered of the workspace is damaged, so nothing is sent; `interline connect {name} \
+             --accept-workspace` writes it anew"
+        ))
+    })
 }
 
 fn check_region(ours: Option<Region>, theirs: Option<&str>) -> Result<(), Failure> {
@@ -65,8 +94,7 @@ fn check_region(ours: Option<Region>, theirs: Option<&str>) -> Result<(), Failur
 }
 
 fn check_workspace(name: &str, known: Option<&str>, id: &str) -> Result<(), Failure> {
-    let Some(known) = known.and_then(|text| serde_json::from_str::<Value>(text).ok()) else { return Ok(()) };
-    let Some(before) = known["id"].as_str().filter(|before| *before != id) else { return Ok(()) };
+    let Some(before) = known.filter(|before| *before != id) else { return Ok(()) };
     let message = format!(
         "the token opens the workspace {id}, and until now everything went to {before}: nothing is sent; if the change is \
          meant, run `interline connect {name} --accept-workspace`"
@@ -85,9 +113,10 @@ mod tests {
     #[test]
     fn another_workspace_or_region_is_refused() {
         assert_eq!(code(check_workspace("crm", None, "b")), None);
-        assert_eq!(code(check_workspace("crm", Some(r#"{"id":"b"}"#), "b")), None);
-        assert_eq!(code(check_workspace("crm", Some("damaged"), "b")), None);
-        assert_eq!(code(check_workspace("crm", Some(r#"{"id":"a"}"#), "b")).as_deref(), Some("workspace_changed"));
+        assert_eq!(code(check_workspace("crm", Some("b"), "b")), None);
+        assert_eq!(code(check_workspace("crm", Some("a"), "b")).as_deref(), Some("workspace_changed"));
+        assert_eq!(remembered("crm", r#"{"id":"b"}"#).unwrap(), "b");
+        assert_eq!(code(remembered("crm", "damaged").map(drop)).as_deref(), Some("workspace_unknown"));
         assert_eq!(code(check_region(Some(Region::Eu), Some("EU"))), None);
         assert_eq!(code(check_region(None, Some("EU"))), None);
         assert_eq!(code(check_region(Some(Region::Us), Some("EU"))).as_deref(), Some("region_wrong"));

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
-use interline::sandbox::{AccessToken, Consent, OauthClient, Permission, Settings};
+use interline::sandbox::{AccessToken, Consent, Effect, Fault, OauthClient, Permission, Settings};
 use reqwest::Url;
 
 use super::{Desk, sandbox};
@@ -108,6 +108,26 @@ async fn another_workspace_or_region_is_refused() {
     for running in [desk.intercom, other, far] {
         running.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workspace_that_cannot_be_told_is_not_taken_for_the_right_one() {
+    let desk = Desk::new(Settings::default());
+    assert_eq!(desk.run(&["connect", "crm"]).code, 0);
+    let faults = [
+        Effect::Html { status: 200, commit: false },
+        Effect::Truncated { keep_bytes: 20 },
+        Effect::status(403),
+        Effect::status(404),
+    ];
+    for effect in faults {
+        desk.intercom.control().clear_faults();
+        desk.intercom.control().fault(Fault { count: 0, ..Fault::new("GET /me", effect.clone()) });
+        let ended = desk.run(&["intercom", "create_tag", "--name", "t"]);
+        assert!(ended.code == 1 && ended.err.contains("workspace_unknown"), "{effect:?}: {}", ended.err);
+    }
+    assert_eq!(desk.intercom.state()["tags"], serde_json::json!([]), "nothing was sent");
+    desk.intercom.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

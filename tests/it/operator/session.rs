@@ -1,6 +1,6 @@
 //! A session by hand: every kind of action, its answers and its mistakes.
 
-use interline::sandbox::Settings;
+use interline::sandbox::{Effect, Fault, SearchLag, Settings, Status};
 
 use super::{Desk, compare};
 
@@ -90,4 +90,21 @@ fn help_shows_fields_and_an_example() {
         text.push_str(&format!("$ interline {}\n{}\n", words.join(" "), String::from_utf8(output.stdout).unwrap()));
     }
     compare("help.txt", &text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lead_whose_making_nobody_heard_of_is_not_made_again_by_hand() {
+    let desk = Desk::new(Settings::default());
+    desk.intercom.control().change_settings(|settings| settings.search_lag_secs = SearchLag::Secs(600));
+    let status = Status { status: 500, commit: true, ..Status::default() };
+    desk.intercom.control().fault(Fault::new("POST /contacts", Effect::Status(status)));
+    let words = ["intercom", "create_contact", "--role", "lead", "--email", "zz@example.com"];
+    let lost = desk.run(&words);
+    assert!(lost.code == 1 && lost.err.contains("it may have been done"), "{}", lost.err);
+    let again = desk.run(&words);
+    assert!(again.code == 1 && again.err.contains("lead_unsettled"), "{}", again.err);
+    assert_eq!(desk.intercom.state()["contacts"].as_array().map(Vec::len), Some(1));
+    let noted = std::fs::read_to_string(desk.directory.path().join("data/destinations/crm/leads_asked_for")).unwrap();
+    assert!(!noted.contains("zz@"), "{noted}");
+    desk.intercom.stop().await;
 }

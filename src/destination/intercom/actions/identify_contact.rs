@@ -143,7 +143,8 @@ impl IdentifyContact {
 
     async fn bring_contact(&self, client: &Client) -> Result<Brought, Failure> {
         if let Some(id) = &self.id
-            && let Some(there) = self.update(client, &Contact::unseen(id)).await?
+            && let Some(contact) = client.with_last_seen(id, self.last_seen_at.is_some()).await?
+            && let Some(there) = self.update(client, &contact).await?
         {
             return Ok(there);
         }

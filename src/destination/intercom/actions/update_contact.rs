@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::action::{self, Action, Email, Failure, Outcome, Patch, Timestamp, Unfit, Warning, WebUrl};
 use crate::destination::intercom::client::Client;
 use crate::destination::intercom::contact::not_found;
-use crate::destination::intercom::identity::Role;
+use crate::destination::intercom::identity::{Contact, Role};
 use crate::destination::intercom::limits;
 use crate::destination::intercom::whom::Whom;
 use crate::json::Object;
@@ -45,7 +45,7 @@ pub struct UpdateContact {
     /// When the contact signed up.
     #[serde(default, skip_serializing_if = "Patch::is_keep")]
     signed_up_at: Patch<Timestamp>,
-    /// When the contact was last seen.
+    /// When the contact was last seen. Never moves back.
     #[serde(default, skip_serializing_if = "Patch::is_keep")]
     last_seen_at: Patch<Timestamp>,
     /// Intercom's id of the teammate who owns the contact.
@@ -81,7 +81,16 @@ impl Action for UpdateContact {
         }
         let body = self.body(client)?;
         for _ in 0..LOOKS_MAX {
-            let contact = client.meant(&whom).await?;
+            let contact = match &self.id {
+                Some(id) => client.with_last_seen(id, matches!(self.last_seen_at, Patch::Set(_))).await?,
+                None => Some(client.meant(&whom).await?),
+            };
+            let Some(contact) = contact else { break };
+            let body = self.changes(&body, &contact);
+            if body.is_empty() {
+                let message = format!("contact {} has all of it already", contact.id);
+                return Ok(Outcome::Skipped("unchanged", message));
+            }
             if client.update(&contact, &body).await?.is_some() {
                 return Ok(Outcome::Delivered(Vec::new()));
             }
@@ -91,6 +100,17 @@ impl Action for UpdateContact {
 }
 
 impl UpdateContact {
+    /// The body without what would move back.
+    fn changes(&self, body: &Map<String, Value>, contact: &Contact) -> Map<String, Value> {
+        let mut body = body.clone();
+        if let (Some(known), Patch::Set(Timestamp(seen))) = (contact.last_seen_at, &self.last_seen_at)
+            && *seen <= known
+        {
+            body.remove("last_seen_at");
+        }
+        body
+    }
+
     fn body(&self, client: &Client) -> Result<Map<String, Value>, Failure> {
         let Ok(Value::Object(mut body)) = serde_json::to_value(self) else {
             unreachable!("a struct with named fields is written as an object")
