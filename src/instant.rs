@@ -1,10 +1,11 @@
 //! Reading a moment from what senders write: the one rule for dates everywhere.
 //!
 //! A moment is RFC 3339, a civil date-time or date (taken as UTC), or a Unix time in seconds, milliseconds or
-//! microseconds, told apart by size. Nothing else.
+//! microseconds, told apart by size. Nothing else: also not eight digits, which may be a date or a time in 1970.
 
 pub use jiff::Timestamp;
 use jiff::civil;
+use jiff::fmt::temporal::Pieces;
 use jiff::tz::TimeZone;
 
 use crate::json::Json;
@@ -20,17 +21,42 @@ pub fn parse(text: &str) -> Option<Timestamp> {
     if text.len() > 64 {
         return None;
     }
-    if let Ok(number) = text.parse::<i64>() {
-        return from_number(number as f64);
+    if let Some(number) = unix_time(text) {
+        return from_number(number);
+    }
+    if is_number(text) {
+        return None;
     }
     if let Ok(timestamp) = text.parse::<Timestamp>() {
         return Some(timestamp);
+    }
+    if is_last_day(text) {
+        return Some(Timestamp::MAX);
     }
     let civil = match text.parse::<civil::DateTime>() {
         Ok(civil) => civil,
         Err(_) => text.parse::<civil::Date>().ok()?.into(),
     };
     Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+}
+
+/// A text that is a Unix time: whole, or with a fraction from 1973 on, as Python writes it.
+fn unix_time(text: &str) -> Option<f64> {
+    const DIGITS_OF_FRACTION_MIN: usize = 9;
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let may_be_date = text.len() == 8 && text.parse::<civil::Date>().is_ok();
+    let is_known = fraction.is_empty() || whole.len() >= DIGITS_OF_FRACTION_MIN;
+    (is_known && !may_be_date && is_number(text)).then(|| text.parse().ok()).flatten()
+}
+
+/// The last day there is stands for "never" in many systems; parts of it lie beyond what a [`Timestamp`] holds.
+fn is_last_day(text: &str) -> bool {
+    let pieces = Pieces::parse(text);
+    pieces.is_ok_and(|pieces| pieces.date() == civil::Date::MAX)
 }
 
 /// Reads a moment from a Unix time in s, ms or µs.
@@ -78,7 +104,24 @@ mod tests {
         check("1709294400", Some("2024-03-01T12:00:00.000Z"));
         check("1709294400500", Some("2024-03-01T12:00:00.500Z"));
         check("1709294400500000", Some("2024-03-01T12:00:00.500Z"));
-        for text in ["", "yesterday", "12.5", "March 1 2024", "2024-13-45", "2024-02-30", "-5", "0x10"] {
+        check("1767225600.5", Some("2026-01-01T00:00:00.500Z"));
+        check("12345678", Some("1970-05-23T21:21:18.000Z"));
+        check("9999-12-31T23:59:59Z", Some("9999-12-30T22:00:00.999Z"));
+        check("9999-12-31", Some("9999-12-30T22:00:00.999Z"));
+        for text in [
+            "20240101",
+            "1.2.3",
+            ".",
+            "1767225600.x",
+            "",
+            "yesterday",
+            "12.5",
+            "March 1 2024",
+            "2024-13-45",
+            "2024-02-30",
+            "-5",
+            "0x10",
+        ] {
             check(text, None);
         }
     }

@@ -33,6 +33,7 @@ pub const MAPPING: &[Deviation] = &[
         "what JavaScript adds can be reached: `.length`, `.constructor`, the letters of a text; a text or list is merged by index",
         "only what the event holds; `$merge` passes over what is not an object, with a warning",
     ),
+    deviation("dotted_name", "a name with a dot in it is never found", "`['a.b']` is the member of that name"),
     deviation("quoted_name", "a name with a quote in it is never found", "refused at load; `['…']` reaches every name"),
     deviation(
         "computed_path",
@@ -68,9 +69,14 @@ pub const MAPPING: &[Deviation] = &[
     ),
     deviation("liquid_clock", "`\"now\" | date` is the time of delivery", "refused: results must not depend on when"),
     deviation(
+        "liquid_zone",
+        "the filter `date` takes the name of a place as its time zone",
+        "UTC, or a number of minutes behind it: what a place's name stands for changes with the machine",
+    ),
+    deviation(
         "limits",
         "a template has 1,000 characters, 500 ms and 100 MB",
-        "4,000 characters and 256 KB for each value; there is nothing that could run long",
+        "4,000 characters and 256 KB for each value; work is counted, not timed: 250,000 steps for one event and mapping",
     ),
     deviation("object_text", "an object in a text is `[object Object]`", "its JSON"),
 ];

@@ -9,6 +9,7 @@ use super::expression::directive_of;
 use crate::action::{Field, FieldKind};
 use crate::json::{Json, Object};
 use crate::mapping::coerce::coerce;
+use crate::mapping::directive::liquid::is_utc;
 use crate::mapping::path::{Path, Spelling};
 use crate::mapping::segment::{COERCION, Deviation, MAPPING};
 
@@ -48,13 +49,11 @@ pub(super) fn differences(value: &Json<'_>, field: &Field) -> Vec<Difference> {
     found
 }
 
-/// What a deviation is, in words; of one that no table has, what is said of it here.
+/// What a deviation is, in words.
 pub(super) fn words(name: &str) -> (&'static str, &'static str) {
     let known: Option<&Deviation> = MAPPING.iter().chain(COERCION).find(|one| one.name == name);
-    match known {
-        Some(one) => (one.segment, one.here),
-        None => ("a name with a dot in it is never found", "`['a.b']` is the member of that name"),
-    }
+    let known = known.expect("every difference that is looked for has a name in a table");
+    (known.segment, known.here)
 }
 
 fn walk(value: &Json<'_>, found: &mut Vec<Difference>) {
@@ -167,11 +166,16 @@ fn liquid(text: &str, found: &mut Vec<Difference>) {
     static ZERO: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"\|\s*(?:divided_by|modulo)\s*:\s*0(?:\.0*)?\s*(?:\||\}|-)").expect("it is a pattern")
     });
+    static ZONE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"\|\s*date\s*:[^|}]*,\s*['"]([^'"]*)['"]"#).expect("it is a pattern"));
     if let Some(part) = EVENT.find(text) {
         found.push(("liquid_event", part.as_str().trim_start_matches(|c: char| !c.is_alphanumeric()).to_owned()));
     }
     if let Some(part) = ZERO.find(text) {
         found.push(("liquid_number", part.as_str().trim_matches(['|', ' ', '}', '-']).to_owned()));
+    }
+    if let Some(place) = ZONE.captures(text).and_then(|found| found.get(1)).filter(|place| !is_utc(place.as_str())) {
+        found.push(("liquid_zone", place.as_str().to_owned()));
     }
     if text.encode_utf16().count() > LIQUID_MAX {
         found.push(("limits", format!("{} characters", text.encode_utf16().count())));
@@ -225,6 +229,7 @@ mod tests {
             "through_empty" => Never("whether a path meets an empty value is known only with the event"),
             "jsonpath" => By("metadata", r#"{"x":{"@path":"$.properties.l[*].x"}}"#, DIFFERS),
             "javascript" => By("metadata", r#"{"x":{"@path":"$.properties.a.length"}}"#, DIFFERS),
+            "dotted_name" => By("metadata", r#"{"x":{"@path":"$.properties['dot.key']"}}"#, DIFFERS),
             "quoted_name" => By("metadata", r##"{"x":{"@path": "$.properties.quo\"te"}}"##, REFUSED),
             "computed_path" => By("metadata", r#"{"x":{"@path":{"@path":"$.properties.p"}}}"#, DIFFERS),
             "template_dollar" => By("event_name", r#"{"@template":"{{event}} {{$.userId}}"}"#, "expression_empty"),
@@ -241,6 +246,7 @@ mod tests {
             "liquid_words" => By("event_name", r#"{"@liquid":"{% cycle 'a', 'b' %}"}"#, REFUSED),
             "liquid_number" => By("event_name", r#"{"@liquid":"{{ properties.x | divided_by: 0 }}"}"#, DIFFERS),
             "liquid_clock" => By("event_name", r#"{"@liquid":"{{ 'now' | date: '%Y' }}"}"#, REFUSED),
+            "liquid_zone" => By("event_name", r#"{"@liquid":"{{ timestamp | date: '%H', 'Europe/Paris' }}"}"#, DIFFERS),
             "limits" => By("event_name", LONG, DIFFERS),
             "object_text" => By("event_name", r#"{"@template":"{{properties}}"}"#, DIFFERS),
             "number_forms" => Never("no action of Segment's has a number here but by `differences` (see below)"),

@@ -106,14 +106,17 @@ fn every_recorded_coercion_is_accounted_for() {
     for case in &cases {
         let kind = case["type"].as_str().expect("a type");
         let value = Json::from(&case["input"]);
-        let ours = match coerce(&field(kind), Some(std::borrow::Cow::Borrowed(&value)), &mut Vec::new()) {
-            Ok(Some(value)) => gives(value.to_value()),
-            Ok(None) => Nothing,
-            Err(_) => Refused,
-        };
-        table.account(&format!("{kind} {value}"), theirs(case), ours);
+        table.account(&format!("{kind} {value}"), theirs(case), fitted(kind, &value));
     }
     table.close("coercions");
+}
+
+fn fitted(kind: &str, value: &Json<'_>) -> Outcome {
+    match coerce(&field(kind), Some(std::borrow::Cow::Borrowed(value)), &mut Vec::new()) {
+        Ok(Some(value)) => gives(value.to_value()),
+        Ok(None) => Nothing,
+        Err(_) => Refused,
+    }
 }
 
 fn field(kind: &str) -> Field {
@@ -136,6 +139,62 @@ fn field(kind: &str) -> Field {
         choices: if kind == "choices" { vec!["a".to_owned(), "b".to_owned()] } else { Vec::new() },
         default: None,
         docs: String::new(),
+    }
+}
+
+/// Cases of our own: every named deviation has some, with what Segment gives and what is given here; a deviation without
+/// a case, a case without a difference, or a result that is another one fails.
+#[test]
+fn every_deviation_has_cases_of_its_own() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cases/segment/deviations.json");
+    let own: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let event = &own["event"];
+    let whole = Json::from(event);
+    let mut wrong = Vec::new();
+    for (part, deviations) in [("mapping", MAPPING), ("coercion", COERCION)] {
+        let cases = own[part].as_object().expect("cases by deviation");
+        let known = |name: &str| deviations.iter().any(|one| one.name == name);
+        wrong.extend(cases.keys().filter(|name| !known(name)).map(|name| format!("no such deviation: {name}")));
+        for one in deviations {
+            let cases = cases.get(one.name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+            let mut differ = 0;
+            for case in cases {
+                let ours = match part {
+                    "mapping" => ours(&spread(&case["mapping"]), &whole),
+                    _ => fitted(case["type"].as_str().expect("a type"), &Json::from(&case["input"])),
+                };
+                let (here, segment) = (stated(&case["here"], event), stated(&case["segment"], event));
+                if ours != here {
+                    wrong.push(format!("{}: {case}: it is {ours:?}", one.name));
+                }
+                differ += usize::from(!same(&ours, &segment));
+            }
+            if differ == 0 {
+                wrong.push(format!("{}: no case shows it", one.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// `{"repeat": n}` stands for a text of that many characters.
+fn spread(value: &Value) -> Value {
+    match value {
+        Value::Object(members) if members.contains_key("repeat") => {
+            "x".repeat(members["repeat"].as_u64().expect("a number") as usize).into()
+        }
+        Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), spread(value))).collect(),
+        other => other.clone(),
+    }
+}
+
+fn stated(outcome: &Value, event: &Value) -> Outcome {
+    match outcome.as_str() {
+        Some("nothing") => Nothing,
+        Some("refused") => Refused,
+        Some(other) => panic!("no such outcome: {other}"),
+        None if outcome["gives"] == "the event" => gives(event.clone()),
+        None => gives(spread(&outcome["gives"])),
     }
 }
 

@@ -28,7 +28,7 @@ pub const TAGS_REFUSED: [(&str, &str); 14] = [
     ("when", "write `if` and `elsif`"),
 ];
 /// The filters that are refused, as at Segment.
-pub const FILTERS_REFUSED: [&str; 22] = [
+pub const FILTERS_REFUSED: [&str; 21] = [
     "array_to_sentence_string",
     "concat",
     "find",
@@ -49,7 +49,6 @@ pub const FILTERS_REFUSED: [&str; 22] = [
     "sort_natural",
     "type",
     "uniq",
-    "where",
     "where_exp",
 ];
 /// How deep blocks and brackets may stand in each other.

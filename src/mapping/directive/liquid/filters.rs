@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use serde::Serialize;
+
 use super::VALUE_MAX;
 use super::view::{item, text};
 use super::{dates, numbers, texts};
@@ -13,6 +15,8 @@ pub(super) struct Facts {
     pub name: &'static str,
     /// How many arguments it takes.
     pub takes: RangeInclusive<usize>,
+    /// The argument that is given by name; it comes after the others.
+    pub named: Option<&'static str>,
     /// What it does; why it cannot.
     pub run: Run,
 }
@@ -24,7 +28,7 @@ pub(super) type Run = fn(Json<'static>, &[Json<'static>]) -> Result<Json<'static
 pub(super) const TOO_LONG: &str = "more than 256 KB";
 
 const fn filter(name: &'static str, takes: RangeInclusive<usize>, run: Run) -> Facts {
-    Facts { name, takes, run }
+    Facts { name, takes, named: None, run }
 }
 
 /// Every filter there is.
@@ -41,13 +45,13 @@ pub(super) const ALL: &[Facts] = &[
     filter("compact", 0..=0, |input, _| {
         Ok(Json::List(list(input).into_iter().filter(|item| !item.is_null()).collect()))
     }),
-    filter("date", 1..=1, dates::date),
+    filter("date", 1..=2, dates::date),
     filter("date_to_long_string", 0..=0, |input, _| dates::written(&input, "%d %B %Y")),
     filter("date_to_rfc822", 0..=0, |input, _| dates::written(&input, "%a, %d %b %Y %H:%M:%S %z")),
     filter("date_to_string", 0..=0, |input, _| dates::written(&input, "%d %b %Y")),
     filter("date_to_xmlschema", 0..=0, |input, _| dates::written(&input, "%Y-%m-%dT%H:%M:%S%:z")),
-    filter("default", 1..=1, default),
-    filter("divided_by", 1..=1, numbers::divided_by),
+    Facts { named: Some("allow_false"), ..filter("default", 1..=1, default) },
+    filter("divided_by", 1..=2, numbers::divided_by),
     filter("downcase", 0..=0, |input, _| Ok(text(&input).to_lowercase().into())),
     filter("escape", 0..=0, texts::escape),
     filter("escape_once", 0..=0, texts::escape_once),
@@ -55,10 +59,10 @@ pub(super) const ALL: &[Facts] = &[
         Ok(input.as_list().and_then(|items| items.first().cloned()).unwrap_or(Json::Null))
     }),
     filter("floor", 0..=1, numbers::floor),
-    filter("inspect", 0..=0, |input, _| Ok(input.to_string().into())),
+    filter("inspect", 0..=1, written),
     filter("join", 0..=1, join),
-    filter("json", 0..=0, |input, _| Ok(input.to_string().into())),
-    filter("jsonify", 0..=0, |input, _| Ok(input.to_string().into())),
+    filter("json", 0..=1, written),
+    filter("jsonify", 0..=0, written),
     filter("last", 0..=0, |input, _| Ok(input.as_list().and_then(|items| items.last().cloned()).unwrap_or(Json::Null))),
     filter("lstrip", 0..=0, |input, _| Ok(text(&input).trim_start().to_owned().into())),
     filter("minus", 1..=1, numbers::minus),
@@ -88,7 +92,7 @@ pub(super) const ALL: &[Facts] = &[
     filter("strip", 0..=0, |input, _| Ok(text(&input).trim().to_owned().into())),
     filter("strip_html", 0..=0, texts::strip_html),
     filter("strip_newlines", 0..=0, |input, _| Ok(text(&input).replace("\r\n", "").replace('\n', "").into())),
-    filter("sum", 0..=0, numbers::sum),
+    filter("sum", 0..=1, numbers::sum),
     filter("times", 1..=1, numbers::times),
     filter("to_integer", 0..=0, numbers::to_integer),
     filter("truncate", 0..=2, texts::truncate),
@@ -98,6 +102,7 @@ pub(super) const ALL: &[Facts] = &[
     filter("uri_escape", 0..=0, texts::uri_escape),
     filter("url_decode", 0..=0, texts::url_decode),
     filter("url_encode", 0..=0, texts::url_encode),
+    filter("where", 1..=2, chosen),
     filter("xml_escape", 0..=0, texts::escape),
 ];
 
@@ -140,15 +145,49 @@ fn changed(input: Json<'static>, change: impl FnOnce(&mut Vec<Json<'static>>)) -
     Ok(Json::List(items))
 }
 
-/// The value, or another where it is missing, `false` or empty.
+/// The value, or another where it is missing, empty or, unless that is allowed, `false`.
 fn default(input: Json<'static>, given: &[Json<'static>]) -> Result<Json<'static>, String> {
     let is_missing = match &input {
-        Json::Null | Json::Bool(false) => true,
+        Json::Null => true,
+        Json::Bool(false) => !given.get(1).is_some_and(is_truthy),
         Json::String(text) => text.is_empty(),
         Json::List(items) => items.is_empty(),
         _ => false,
     };
     Ok(if is_missing { given[0].clone() } else { input })
+}
+
+/// A value as JSON; on lines of its own, with so many spaces for each depth, when that is said.
+fn written(input: Json<'static>, given: &[Json<'static>]) -> Result<Json<'static>, String> {
+    const INDENT_MAX: usize = 10;
+    let indent = b" ".repeat(count(given, 0, 0)?.min(INDENT_MAX));
+    if indent.is_empty() {
+        return Ok(input.to_string().into());
+    }
+    let mut text = Vec::new();
+    let pretty = serde_json::ser::PrettyFormatter::with_indent(&indent);
+    let written = input.serialize(&mut serde_json::Serializer::with_formatter(&mut text, pretty));
+    let text = written.ok().and_then(|()| String::from_utf8(text).ok());
+    text.map(Json::from).ok_or_else(|| "it cannot be written".to_owned())
+}
+
+/// The items of a list whose member of that name is there and not `false`; or is equal to what is given.
+fn chosen(input: Json<'static>, given: &[Json<'static>]) -> Result<Json<'static>, String> {
+    let name = text(&given[0]);
+    let fits = |item: &Json<'static>| match (member(item, &name), given.get(1)) {
+        (found, Some(wanted)) => found.unwrap_or(&Json::Null) == wanted,
+        (found, None) => found.is_some_and(is_truthy),
+    };
+    Ok(Json::List(list(input).into_iter().filter(fits).collect()))
+}
+
+/// What a dotted name reaches in an item.
+pub(super) fn member<'j>(item: &'j Json<'static>, name: &str) -> Option<&'j Json<'static>> {
+    name.split('.').try_fold(item, |found, step| found.get(step))
+}
+
+pub(super) fn is_truthy(json: &Json<'_>) -> bool {
+    !matches!(json, Json::Null | Json::Bool(false))
 }
 
 fn join(input: Json<'static>, given: &[Json<'static>]) -> Result<Json<'static>, String> {

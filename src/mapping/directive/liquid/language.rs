@@ -55,16 +55,19 @@ impl FilterReflection for Ours {
 }
 
 impl ParseFilter for Ours {
-    fn parse(&self, mut arguments: FilterArguments<'_>) -> Result<Box<dyn Filter>> {
-        let given: Vec<Expression> = arguments.positional.collect();
-        if let Some((name, _)) = arguments.keyword.next() {
-            return Error::with_msg(format!("the filter `{}` has no argument `{name}`", self.0.name)).into_err();
-        }
+    fn parse(&self, arguments: FilterArguments<'_>) -> Result<Box<dyn Filter>> {
+        let mut given: Vec<Expression> = arguments.positional.collect();
         if !self.0.takes.contains(&given.len()) {
             let (least, most) = (self.0.takes.start(), self.0.takes.end());
             let takes = if least == most { most.to_string() } else { format!("{least} to {most}") };
             let message = format!("the filter `{}` takes {takes} arguments, found {}", self.0.name, given.len());
             return Error::with_msg(message).into_err();
+        }
+        for (name, value) in arguments.keyword {
+            if self.0.named != Some(name) {
+                return Error::with_msg(format!("the filter `{}` has no argument `{name}`", self.0.name)).into_err();
+            }
+            given.push(value);
         }
         Ok(Box::new(Call { facts: self.0, arguments: given }))
     }

@@ -31,6 +31,7 @@ mod texts;
 mod view;
 
 pub use self::check::{FILTERS_REFUSED, TAGS, TAGS_REFUSED};
+pub use self::dates::is_utc;
 pub use self::filters::names as filter_names;
 
 /// How long a template may be, in characters.

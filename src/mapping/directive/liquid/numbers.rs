@@ -1,5 +1,7 @@
 //! Filters over numbers. Text is read as a number, nothing is 0; what is no number is an error.
 
+use super::filters::{is_truthy, member};
+use super::view::text;
 use crate::json::{Json, Number};
 use crate::mapping::number;
 
@@ -54,9 +56,11 @@ pub(super) fn times(input: Json<'static>, given: Given<'_>) -> Result {
     exact((input, given), i64::checked_mul, |one, other| one * other)
 }
 
+/// A quotient; whole, rounded down, when a second argument says so.
 pub(super) fn divided_by(input: Json<'static>, given: Given<'_>) -> Result {
     match float(&given[0])? {
         0.0 => Err("divided by 0".to_owned()),
+        by if given.get(1).is_some_and(is_truthy) => made((float(&input)? / by).floor()),
         by => made(float(&input)? / by),
     }
 }
@@ -104,11 +108,17 @@ pub(super) fn to_integer(input: Json<'static>, _: Given<'_>) -> Result {
     made(float(&input)?.trunc())
 }
 
-pub(super) fn sum(input: Json<'static>, _: Given<'_>) -> Result {
+/// The sum of the items; of their members of a name, when one is given.
+pub(super) fn sum(input: Json<'static>, given: Given<'_>) -> Result {
     let items = input.as_list().unwrap_or_else(|| std::slice::from_ref(&input));
+    let name = given.first().map(text);
     let mut total = 0.0;
     for item in items {
-        total += float(item)?;
+        let term = match &name {
+            Some(name) => member(item, name).unwrap_or(&Json::Null),
+            None => item,
+        };
+        total += float(term)?;
     }
     made(total)
 }

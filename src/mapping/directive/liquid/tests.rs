@@ -85,6 +85,10 @@ fn filters_over_texts() {
     check("{{ 'a b&é/' | uri_escape }} {{ 'x' | raw }}", "a%20b&%C3%A9/ x");
     check("{{ 'hi' | base64_encode }} {{ 'aGk=' | base64_decode }} {{ 'Éa b' | slugify }}", "aGk= hi éa-b");
     check("{{ nope | default: 'x' }}{{ properties.z | default: 'x' }}{{ ' x ' | strip }}", "x0x");
+    check("{{ properties.f | default: 'x' }} {{ properties.f | default: 'x', allow_false: true }}", "x false");
+    check("{{ properties.obj | json: 1 }}", "{\n \"b\": 1,\n \"a\": {\n  \"c\": \"x\"\n }\n}");
+    check("{{ properties.products | where: 'id', 2 | json }}", r#"[{"id":2}]"#);
+    check("{{ properties.products | where: 'nope' | size }}{{ properties.products | where: 'id' | size }}", "02");
     check("{{ properties.obj | json }} {{ properties.products | first | json }}", r#"{"b":1,"a":{"c":"x"}} {"id":1}"#);
 }
 
@@ -104,6 +108,10 @@ fn filters_over_numbers_and_dates() {
         "2026/01/02 03:04 1767323046",
     );
     check("{{ properties.date | date_to_xmlschema }}{{ nope | date: '%Y' }}", "2026-01-02T03:04:05+00:00");
+    check("{{ properties.date | date: '%H:%M', 360 }} {{ properties.date | date: '%H', 'UTC' }}", "21:04 03");
+    check("{{ properties.date | date: '%H', 'Europe/Paris' }}", "-");
+    check("{{ 7 | divided_by: 2, true }} {{ -7 | divided_by: 2, true }} {{ 7 | divided_by: 2, false }}", "3 -4 3.5");
+    check("{{ properties.products | sum: 'id' }} {{ properties.products | sum: 'nope' }}", "3 0");
     check("{% assign x = 'now' %}{{ x | date: '%Y' }}", "-");
     check("{{ properties.s | date: '%Y' }}", "-");
 }
@@ -118,6 +126,7 @@ fn what_is_not_supported_is_refused_with_what_to_do() {
     refused("{{ properties.products | map: 'id' }}", "the filter `map` is not supported");
     refused("{{ properties.s | upcas }}", "did you mean `upcase`?");
     refused("{{ properties.s | replace }}", "takes 1 to 2 arguments, found 0");
+    refused("{{ properties.s | default: 'x', allow: true }}", "has no argument `allow`");
     refused("{{ properties.s ", "this output is not closed");
     refused("{% if type %}x", "not a Liquid template");
     refused("{{ 'now' | date: '%Y' }}", "a mapping has no clock");
