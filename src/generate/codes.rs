@@ -36,6 +36,7 @@ const fn delivery(word: &'static str, meaning: &'static str) -> Code {
 /// All of them, in the order of their words within each part.
 pub(super) const ALL: &[Code] = &[
     file("action_by_hand", "an action that only reads stands in a mapping"),
+    file("constant_lost", "warning: a directive can make nothing of a value that is the same for every event"),
     file("directive_invalid", "a directive has an argument it does not take, or lacks one"),
     file("directive_not_alone", "a directive stands in a map beside other keys"),
     file("duplicate_destination", "two files have the same name but for `.yaml` and `.yml`"),
@@ -51,6 +52,7 @@ pub(super) const ALL: &[Code] = &[
         "warning: the default of a required field comes to nothing for every event that gets there",
     ),
     file("file_unreadable", "a file named by `${file:…}` cannot be read"),
+    file("identity_constant", "warning: a field that says who an event is about is the same for every event"),
     file("interpolation_invalid", "`${…}` is not closed or names nothing"),
     file("key_missing", "a key that must be there is not"),
     file("liquid_invalid", "a text is not Liquid, or asks for something that is not supported"),

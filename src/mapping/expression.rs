@@ -51,18 +51,20 @@ impl Expression {
             Expression::Object(members) => {
                 let mut object = Object::new();
                 for (name, expression) in members {
-                    if let Some(value) = expression.resolve(scope) {
+                    if let Some(value) = scope.noting_in(|| format!(".{name}"), || expression.resolve(scope)) {
                         object.push_new(&**name, scope.keep(value)?);
                     }
                 }
                 Some(Cow::Owned(Json::Object(object)))
             }
             Expression::List(items) => {
-                let item = |item: &'e Expression| match item.resolve(scope) {
+                let item = |(at, item): (usize, &'e Expression)| match scope
+                    .noting_in(|| format!("[{at}]"), || item.resolve(scope))
+                {
                     Some(value) => scope.keep(value),
                     None => Some(Json::Null),
                 };
-                Some(Cow::Owned(Json::List(items.iter().map(item).collect::<Option<_>>()?)))
+                Some(Cow::Owned(Json::List(items.iter().enumerate().map(item).collect::<Option<_>>()?)))
             }
         }
     }
@@ -98,6 +100,8 @@ pub struct Reader<'p> {
     pub at_event: bool,
     /// The calls that the expression is resolved for.
     pub kinds: KindSet,
+    /// How many things were read that depend on the event.
+    reads: usize,
 }
 
 /// The members an event may have (reference: Segment spec, common fields).
@@ -124,7 +128,27 @@ pub(in crate::mapping) const EVENT_MEMBERS: [&str; 20] = [
     "version",
 ];
 
-impl Reader<'_> {
+impl<'p> Reader<'p> {
+    /// A reader of what stands at `path` in the file, for events of these calls.
+    pub fn new(problems: &'p mut Problems, path: &str, kinds: KindSet) -> Reader<'p> {
+        Reader { problems, path: path.to_owned(), at_event: true, kinds, reads: 0 }
+    }
+
+    /// The same for what is resolved against something else than an event.
+    pub fn outside(self) -> Reader<'p> {
+        Reader { at_event: false, ..self }
+    }
+
+    /// How many things were read that depend on the event; what adds none is the same for every event.
+    pub(in crate::mapping) fn reads(&self) -> usize {
+        self.reads
+    }
+
+    /// Something was read that depends on the event.
+    pub(in crate::mapping) fn depends_on_event(&mut self) {
+        self.reads += 1;
+    }
+
     /// Reads something one step further in.
     pub fn within<T>(&mut self, step: &str, read: impl FnOnce(&mut Self) -> T) -> T {
         let length = self.path.len();
@@ -145,6 +169,7 @@ impl Reader<'_> {
     /// Reads a path that makes up `range` of a scalar's value.
     pub fn path(&mut self, node: &Node, range: std::ops::Range<usize>, spelling: Spelling) -> Option<Path> {
         let text = &node.as_text()?[range.clone()];
+        self.depends_on_event();
         match Path::parse(text, spelling) {
             Ok(parsed) => {
                 let place = self.problems.inside(node, range);

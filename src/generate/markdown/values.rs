@@ -135,8 +135,7 @@ mod tests {
         for (_, example) in KINDS {
             let mut problems = Problems::new("f", example.mapping);
             let node = yaml::parse(&mut problems).unwrap();
-            let mut reader =
-                Reader { problems: &mut problems, path: String::new(), at_event: true, kinds: KindSet::ALL };
+            let mut reader = Reader::new(&mut problems, "", KindSet::ALL);
             let expression = Expression::parse(&node, &mut reader).unwrap();
             let event = json::parse(example.event.as_bytes()).unwrap();
             let found = expression.resolve(&Scope::new(&event)).map(|json| json.to_string());

@@ -123,7 +123,7 @@ fn compile(value: &Json<'_>) -> Option<Expression> {
     let text = write::entry(0, "value", value).join("\n");
     let mut problems = Problems::new("", text);
     let node = yaml::parse(&mut problems)?;
-    let mut reader = Reader { problems: &mut problems, path: String::new(), at_event: false, kinds: KindSet::ALL };
+    let mut reader = Reader::new(&mut problems, "", KindSet::ALL).outside();
     let expression = Expression::parse(node.get("value")?, &mut reader)?;
     problems.is_empty().then_some(expression)
 }
@@ -210,7 +210,7 @@ mod tests {
                 let text = write::entry(0, "value", value).join("\n");
                 let mut problems = Problems::new("", text);
                 let node = yaml::parse(&mut problems).unwrap();
-                let mut reader = Reader { problems: &mut problems, path: String::new(), at_event: false, kinds: KindSet::ALL };
+                let mut reader = Reader::new(&mut problems, "", KindSet::ALL).outside();
                 let expression = Expression::parse(node.get("value").unwrap(), &mut reader);
                 let expression = expression?;
                 let scope = Scope::new(&event);

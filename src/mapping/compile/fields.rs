@@ -82,7 +82,7 @@ impl Compiler<'_, '_> {
         let path = format!("{}.fields.{}", entry.path, field.name);
         let is_default = kinds.is_none();
         let kinds = kinds.unwrap_or(KindSet::ALL);
-        let mut reader = Reader { problems: self.problems, path: path.clone(), at_event: true, kinds };
+        let mut reader = Reader::new(self.problems, &path, kinds);
         let expression = Expression::parse(node, &mut reader)?;
         let text = match node.as_written() {
             Json::String(text) => text.into_owned(),
@@ -138,12 +138,20 @@ impl Compiler<'_, '_> {
                 if let Some(help) = mistaken {
                     let message = format!("`{}` is text, not a path", node.shown());
                     self.problems.warning("path_mistaken", &node.place, path, message).help(help);
+                } else if WHO.contains(&field.name.as_str()) && !fitted.is_null() {
+                    let message =
+                        format!("field `{}` is the same for every event: everybody becomes one person", field.name);
+                    let help = "take it from the event, as in `$.userId` or `$.traits.email`".to_owned();
+                    self.problems.warning("identity_constant", &node.place, path, message).help(help);
                 }
                 Some(Expression::Literal(fitted))
             }
         }
     }
 }
+
+/// Fields that say who an event is about.
+const WHO: [&str; 4] = ["contact_id", "email", "external_id", "user_id"];
 
 /// Messages show `${…}`, not what it stood for.
 fn redact(message: String, node: &Node) -> String {

@@ -185,6 +185,34 @@ fn literals_are_fitted_at_load() {
 }
 
 #[test]
+fn what_is_the_same_for_every_event_is_looked_at_at_load() {
+    let lost = |expression: &str| fields(&format!("facts: {{ a: {expression} }}"));
+    says(
+        &lost("{ $date: now }"),
+        &["6:21 warning constant_lost mappings[0].fields.facts.a.$date"],
+        "`$date` finds no date: \"now\", for every event",
+    );
+    says(
+        &lost("{ $first: [{ $number: abc }, $.userId] }"),
+        &["6:32 warning constant_lost mappings[0].fields.facts.a.$first[0].$number"],
+        "\"abc\", for every event",
+    );
+    says(
+        &lost("{ $lookup: { value: p9, table: { p1: Free } } }"),
+        &["6:21 warning constant_lost mappings[0].fields.facts.a.$lookup"],
+        "no such entry and no default",
+    );
+    check(&lost("{ $date: 2026-01-31 }"), &[]);
+    check(&lost("{ $date: '2026-{{ traits.month }}-01' }"), &[]);
+    check(&lost("{ $map: { over: [1, x], to: { $number: $ } } }"), &[]);
+    says(
+        &fields("email: ada@example.com"),
+        &["6:14 warning identity_constant mappings[0].fields.email"],
+        "everybody becomes one person",
+    );
+}
+
+#[test]
 fn what_a_destination_that_is_off_names_need_not_be_there() {
     let text = |enabled: &str| {
         format!(

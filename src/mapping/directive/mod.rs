@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+use crate::action::shown;
+use crate::json::{Json, Object};
 use crate::mapping::expression::{Expression, Found, Reader};
 use crate::mapping::path::Scope;
 use crate::yaml::{Key, Node, Problem, cut, nearest};
@@ -107,6 +109,9 @@ pub const ALL: &[&Kind] = &[
 /// The code of a warning that a directive could not use a value.
 pub const VALUE_LOST: &str = "value_lost";
 
+/// The code of a warning that a directive can use no value it is given, whatever the event.
+const CONSTANT_LOST: &str = "constant_lost";
+
 /// Words of other languages, and what is written here instead.
 const ELSEWHERE: [(&str, &str); 9] = [
     ("coalesce", "that is `$first`"),
@@ -140,7 +145,28 @@ pub(super) fn parse(key: &Key, argument: &Node, reader: &mut Reader<'_>) -> Opti
         unknown(key, reader);
         return None;
     };
-    reader.within(&format!(".{}", key.name), |reader| (kind.parse)(argument, sign, reader))
+    reader.within(&format!(".{}", key.name), |reader| {
+        let reads = reader.reads();
+        let expression = (kind.parse)(argument, sign, reader)?;
+        if reader.reads() == reads {
+            check_constant(&expression, key, reader);
+        }
+        Some(expression)
+    })
+}
+
+/// What does not depend on the event is looked at now: a value that is lost would be lost for every event.
+fn check_constant(expression: &Expression, key: &Key, reader: &mut Reader<'_>) {
+    let Expression::Directive(directive) = expression else { return };
+    let none = Json::Object(Object::new());
+    let scope = Scope::new(&none);
+    directive.resolve(&scope);
+    for note in scope.take_notes() {
+        let message = format!("{}: {}, for every event", note.message, shown(&note.from));
+        reader.problems.warning(CONSTANT_LOST, &key.place, &reader.path, message);
+        // What holds this directive need not be looked at as well.
+        reader.depends_on_event();
+    }
 }
 
 fn unknown(key: &Key, reader: &mut Reader<'_>) {

@@ -9,12 +9,7 @@ use crate::yaml::{self, Problems};
 fn resolved(mapping: &str, event: &str) -> String {
     let mut problems = Problems::new("f", mapping);
     let node = yaml::parse(&mut problems).unwrap_or_else(|| panic!("{mapping}: not YAML"));
-    let mut reader = Reader {
-        problems: &mut problems,
-        path: "x".to_owned(),
-        at_event: true,
-        kinds: crate::mapping::trigger::KindSet::ALL,
-    };
+    let mut reader = Reader::new(&mut problems, "x", crate::mapping::trigger::KindSet::ALL);
     let expression = Expression::parse(&node, &mut reader).unwrap_or_else(|| panic!("{problems}"));
     let event = json::parse(event.as_bytes()).unwrap();
     expression.resolve(&Scope::new(&event)).map_or("-".to_owned(), |json| json.to_string())
@@ -47,12 +42,7 @@ fn the_list_is_in_order_and_every_schema_is_one() {
 fn worked(mapping: &str, event: &str) -> (Option<usize>, String, u32) {
     let mut problems = Problems::new("f", mapping);
     let node = yaml::parse(&mut problems).unwrap_or_else(|| panic!("{mapping}: not YAML"));
-    let mut reader = Reader {
-        problems: &mut problems,
-        path: "x".to_owned(),
-        at_event: true,
-        kinds: crate::mapping::trigger::KindSet::ALL,
-    };
+    let mut reader = Reader::new(&mut problems, "x", crate::mapping::trigger::KindSet::ALL);
     let expression = Expression::parse(&node, &mut reader).unwrap_or_else(|| panic!("{problems}"));
     let event = json::parse(event.as_bytes()).unwrap();
     let scope = Scope::new(&event);

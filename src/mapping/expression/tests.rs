@@ -14,8 +14,7 @@ const EVENT: &str = r#"{"type":"track","userId":"u1","properties":{"s":"Hello Wo
 fn read(text: &str) -> (Option<Expression>, Problems) {
     let mut problems = Problems::new("f", text);
     let node = yaml::parse(&mut problems).unwrap_or_else(|| panic!("{text}: not YAML"));
-    let mut reader =
-        Reader { problems: &mut problems, path: "fields.x".to_owned(), at_event: true, kinds: KindSet::ALL };
+    let mut reader = Reader::new(&mut problems, "fields.x", KindSet::ALL);
     let expression = Expression::parse(&node, &mut reader);
     (expression, problems)
 }
@@ -51,6 +50,17 @@ fn literals_are_themselves() {
     check("{ a: [1, x] }", r#"{"a":[1,"x"]}"#);
     check("{ $a: 1, b: 2 }", r#"{"$a":1,"b":2}"#);
     check("[]", "[]");
+}
+
+#[test]
+fn what_is_lost_is_said_of_the_part_it_was_lost_from() {
+    let text = "{ a: { b: [x, { $number: $.properties.s }] }, c: { $date: $.properties.s } }";
+    let (expression, _) = read(text);
+    let event = json::parse(br#"{"properties":{"s":"soon"}}"#).unwrap();
+    let scope = Scope::new(&event);
+    expression.unwrap().resolve(&scope);
+    let parts: Vec<String> = scope.take_notes().iter().map(|note| note.about("facts").field.to_string()).collect();
+    assert_eq!(parts, ["facts.a.b[1]", "facts.c"]);
 }
 
 #[test]

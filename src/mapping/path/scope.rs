@@ -24,6 +24,8 @@ pub struct Scope<'e> {
 /// Something that a directive could not use.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Note {
+    /// In which part of the field: `.plan`, `[0]`; empty when it is the field itself.
+    pub at: String,
     /// A stable word from a closed set.
     pub code: &'static str,
     /// What happened.
@@ -35,7 +37,7 @@ pub struct Note {
 impl Note {
     /// The same as a warning about a field.
     pub fn about(&self, field: &str) -> Warning {
-        Warning::new(field, self.code, &*self.message).changing(&self.from, None)
+        Warning::new(format!("{field}{}", self.at), self.code, &*self.message).changing(&self.from, None)
     }
 }
 
@@ -68,7 +70,7 @@ impl<'e> Scope<'e> {
     /// Notes that a directive could not use a value.
     pub fn note(&self, code: &'static str, message: impl Into<Cow<'static, str>>, from: &Json<'_>) {
         if self.notes.borrow().len() < NOTES_MAX && self.work(from.weight()).is_some() {
-            let note = Note { code, message: message.into(), from: from.clone().into_owned() };
+            let note = Note { at: String::new(), code, message: message.into(), from: from.clone().into_owned() };
             self.notes.borrow_mut().push(note);
         }
     }
@@ -84,8 +86,18 @@ impl<'e> Scope<'e> {
         if self.left.get() > 0 {
             return found;
         }
-        self.notes.borrow_mut().push(Note { code: VALUE_LOST, message: TOO_MUCH.into(), from: Json::Null });
+        let note = Note { at: String::new(), code: VALUE_LOST, message: TOO_MUCH.into(), from: Json::Null };
+        self.notes.borrow_mut().push(note);
         None
+    }
+
+    /// Resolves a part of a value; what it notes is about that part.
+    pub fn noting_in<T>(&self, part: impl Fn() -> String, resolve: impl FnOnce() -> T) -> T {
+        let before = self.notes.borrow().len();
+        let resolved = resolve();
+        let mut notes = self.notes.borrow_mut();
+        notes.iter_mut().skip(before).for_each(|note| note.at.insert_str(0, &part()));
+        resolved
     }
 
     /// What is left of the work that may be done.

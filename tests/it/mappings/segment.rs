@@ -75,12 +75,7 @@ fn every_recorded_mapping_is_accounted_for() {
 fn ours(mapping: &Value, event: &Json<'_>) -> Outcome {
     let mut problems = Problems::new("case", "");
     let node = Node::from_json(mapping, &Place { line: 1, column: 1, ..Place::default() });
-    let mut reader = Reader {
-        problems: &mut problems,
-        path: "v".to_owned(),
-        at_event: true,
-        kinds: interline::mapping::trigger::KindSet::ALL,
-    };
+    let mut reader = Reader::new(&mut problems, "v", interline::mapping::trigger::KindSet::ALL);
     let Some(expression) = Expression::parse(&node, &mut reader) else { return Refused };
     assert!(!problems.has_errors(), "{mapping}: an expression, and errors: {problems}");
     expression.resolve(&Scope::new(event)).map_or(Nothing, |found| gives(found.to_value()))

@@ -121,6 +121,7 @@ fn reason(error: &liquid_core::Error) -> String {
 }
 
 fn parse(node: &Node, _: Sign, reader: &mut Reader<'_>) -> Option<Expression> {
+    reader.depends_on_event();
     let Some(text) = node.as_text() else {
         refuse(node, "text, a Liquid template", reader);
         return None;

@@ -13,12 +13,7 @@ fn read(template: &str) -> (Option<Expression>, Problems) {
     let mapping = serde_json::json!({ "$liquid": template });
     let mut problems = Problems::new("f", "");
     let node = Node::from_json(&mapping, &Place { line: 1, column: 1, ..Place::default() });
-    let mut reader = Reader {
-        problems: &mut problems,
-        path: "x".to_owned(),
-        at_event: true,
-        kinds: crate::mapping::trigger::KindSet::ALL,
-    };
+    let mut reader = Reader::new(&mut problems, "x", crate::mapping::trigger::KindSet::ALL);
     (Expression::parse(&node, &mut reader), problems)
 }
 

@@ -157,12 +157,7 @@ fn any_event() -> impl Strategy<Value = Value> {
 fn parse(expression: &Value) -> (Option<Expression>, Problems) {
     let mut problems = Problems::new("f", "");
     let node = Node::from_json(expression, &Place { line: 1, column: 1, ..Place::default() });
-    let mut reader = Reader {
-        problems: &mut problems,
-        path: String::new(),
-        at_event: true,
-        kinds: crate::mapping::trigger::KindSet::ALL,
-    };
+    let mut reader = Reader::new(&mut problems, "", crate::mapping::trigger::KindSet::ALL);
     (Expression::parse(&node, &mut reader), problems)
 }
 
