@@ -15,6 +15,30 @@ mod person;
 
 pub use person::{COMPANY, Person, names};
 
+/// The members an event may have at its top (reference: Segment spec, common fields).
+pub const MEMBERS: [&str; 20] = [
+    "anonymousId",
+    "category",
+    "channel",
+    "context",
+    "event",
+    "groupId",
+    "integrations",
+    "messageId",
+    "name",
+    "originalTimestamp",
+    "previousId",
+    "projectId",
+    "properties",
+    "receivedAt",
+    "sentAt",
+    "timestamp",
+    "traits",
+    "type",
+    "userId",
+    "version",
+];
+
 /// The six calls of the spec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -12,7 +12,7 @@ use crate::destination::Destination;
 use crate::http::admin::{FileProblem, Report};
 use crate::json::Json;
 use crate::mapping::Mappings;
-use crate::mapping::compile::Compiled;
+use crate::mapping::compile::{Compiled, name_of};
 use crate::router::Connection;
 use crate::yaml::{Place, Problems, Severity};
 
@@ -193,10 +193,6 @@ pub fn refuse_namesake(problems: &mut Problems, holder: &str) {
     let message = format!("{holder} is the same destination: a file's name without its ending is the name");
     let place = Place { line: 1, column: 1, ..Place::default() };
     problems.error("duplicate_destination", &place, "", message).help("rename one of the two files");
-}
-
-fn name_of(file: &str) -> String {
-    std::path::Path::new(file).file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn flat(problems: &Problems) -> impl Iterator<Item = FileProblem> {

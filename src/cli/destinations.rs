@@ -9,7 +9,7 @@ use clap::Args;
 use super::{Format, files, report};
 use crate::app::{self, memory::Folder};
 use crate::destination::{self, Destination, Kind};
-use crate::mapping::Mappings;
+use crate::mapping::{Mappings, compile};
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::yaml::{Missing, nearest};
@@ -106,7 +106,7 @@ impl Where {
 
 /// The name of the destination that a file describes.
 pub(super) fn name_of(path: &Path) -> String {
-    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    compile::name_of(&path.to_string_lossy())
 }
 
 /// What a compiled file describes.

@@ -126,10 +126,9 @@ pub async fn explain(mappings: &Mappings, event: &Json<'_>, circumstances: Circu
     let explained = mappings.explain(event);
     let filter = explained.filter.filter(|filter| !filter.holds);
     let is_on = mappings.enabled || circumstances.ignore_enabled;
-    let takes = |source: &str| mappings.sources.as_ref().is_none_or(|sources| sources.iter().any(|one| one == source));
     let kept_out = match &filter {
         _ if !is_on => Some(KeptOut::Disabled),
-        _ if !circumstances.source.is_none_or(takes) => Some(KeptOut::Source),
+        _ if !circumstances.source.is_none_or(|source| mappings.names(source)) => Some(KeptOut::Source),
         _ if !wanted(event, kind.integrations) => Some(KeptOut::Integrations),
         Some(_) => Some(KeptOut::Filter),
         None => None,

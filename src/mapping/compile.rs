@@ -77,7 +77,8 @@ fn needed<'l>(file: &Node, lookup: Lookup<'l>) -> Lookup<'l> {
     }
 }
 
-fn name_of(file: &str) -> String {
+/// The name of the destination that a file describes: the file's own without folders and ending.
+pub fn name_of(file: &str) -> String {
     let last = file.rsplit(['/', '\\']).next().unwrap_or(file);
     last.rsplit_once('.').map_or(last, |(name, _)| name).to_owned()
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::event::MEMBERS;
 use crate::json::{Json, Object};
 use crate::mapping::directive::{self, Directive, Sign};
 use crate::mapping::path::{Fault, Path, Scope, Spelling};
@@ -104,30 +105,6 @@ pub struct Reader<'p> {
     reads: usize,
 }
 
-/// The members an event may have (reference: Segment spec, common fields).
-pub(in crate::mapping) const EVENT_MEMBERS: [&str; 20] = [
-    "anonymousId",
-    "category",
-    "channel",
-    "context",
-    "event",
-    "groupId",
-    "integrations",
-    "messageId",
-    "name",
-    "originalTimestamp",
-    "previousId",
-    "projectId",
-    "properties",
-    "receivedAt",
-    "sentAt",
-    "timestamp",
-    "traits",
-    "type",
-    "userId",
-    "version",
-];
-
 impl<'p> Reader<'p> {
     /// A reader of what stands at `path` in the file, for events of these calls.
     pub fn new(problems: &'p mut Problems, path: &str, kinds: KindSet) -> Reader<'p> {
@@ -191,8 +168,8 @@ impl<'p> Reader<'p> {
     /// in question never have comes to nothing.
     fn check_root(&mut self, path: &Path, place: &crate::yaml::Place) {
         let Some(root) = path.root().filter(|_| self.at_event) else { return };
-        if !EVENT_MEMBERS.contains(&root) {
-            let Some(near) = nearest(root, EVENT_MEMBERS) else { return };
+        if !MEMBERS.contains(&root) {
+            let Some(near) = nearest(root, MEMBERS) else { return };
             let message = format!("events have no member `{}`", cut(root));
             self.problems.warning("path_unlikely", place, &self.path, message).help(format!("did you mean `{near}`?"));
         } else if !self.kinds.is_empty() && !self.kinds.have(root) {

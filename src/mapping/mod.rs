@@ -106,7 +106,12 @@ pub struct Payload<'e> {
 impl Mappings {
     /// Whether this destination takes events of a source.
     pub fn takes(&self, source: &str) -> bool {
-        self.enabled && self.sources.as_ref().is_none_or(|sources| sources.iter().any(|name| name == source))
+        self.enabled && self.names(source)
+    }
+
+    /// Whether a source is among those whose events it takes when it is switched on.
+    pub fn names(&self, source: &str) -> bool {
+        self.sources.as_ref().is_none_or(|sources| sources.iter().any(|name| name == source))
     }
 
     /// The mappings an event is for, in the order of the file; none when the filter keeps it out.

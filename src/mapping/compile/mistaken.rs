@@ -1,7 +1,7 @@
 //! Text that was probably meant as a path, a template or Liquid, however deep it stands in a field.
 
+use crate::event::MEMBERS;
 use crate::mapping::directive;
-use crate::mapping::expression::EVENT_MEMBERS;
 use crate::yaml::{Key, Node, Problems, Value, cut};
 
 /// Arguments of directives that are never expressions, though they may read like one.
@@ -13,7 +13,7 @@ const VERBATIM: [&str; 4] = ["literal", "path", "liquid", "template"];
 pub(super) fn path(text: &str) -> Option<String> {
     let without_dot = text.strip_prefix('$').is_some_and(|rest| {
         let end = rest.find(['.', '[']).unwrap_or(rest.len());
-        EVENT_MEMBERS.contains(&&rest[..end])
+        MEMBERS.contains(&&rest[..end])
     });
     let without_root = ["properties.", "traits.", "context."].iter().any(|root| text.starts_with(root));
     let rest = text.strip_prefix('$').unwrap_or(text);

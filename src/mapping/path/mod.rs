@@ -26,6 +26,7 @@ mod query;
 mod scope;
 
 pub(in crate::mapping) use pattern::why_refused;
+pub(in crate::mapping) use scope::units;
 pub use scope::{Note, Scope, TEXT_MAX, WORK_MAX};
 
 /// A place in an event.
@@ -160,7 +161,7 @@ impl Path {
 }
 
 /// The item at an index, which counts from the end when negative.
-fn item<'j, 'e>(items: &'j [Json<'e>], index: i64) -> Option<&'j Json<'e>> {
+pub(in crate::mapping) fn item<'j, 'e>(items: &'j [Json<'e>], index: i64) -> Option<&'j Json<'e>> {
     match usize::try_from(index) {
         Ok(index) => items.get(index),
         Err(_) => items.get(items.len().checked_sub(usize::try_from(index.unsigned_abs()).ok()?)?),

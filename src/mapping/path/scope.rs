@@ -52,7 +52,7 @@ pub const TEXT_MAX: usize = 1024 * 1024;
 const TOO_MUCH: &str = "given up: this event is too much work for one mapping (more than 250,000 values)";
 
 /// What so many bytes count.
-pub(super) fn units(bytes: usize) -> u32 {
+pub(in crate::mapping) fn units(bytes: usize) -> u32 {
     u32::try_from(bytes / 16 + 1).unwrap_or(u32::MAX)
 }
 

@@ -1,10 +1,10 @@
 //! What is legal in a trigger but surely not meant.
 
-use crate::event::Kind;
+use crate::event::{Kind, MEMBERS};
 use crate::json::Json;
 
 use super::functions::Function;
-use super::path::{CONTAINERS, Path, ROOTS};
+use super::path::{CONTAINERS, Path};
 use super::possible::possible;
 use super::tree::{Call, Comparison, Expr, Node, Operator};
 use super::{Problem, Trigger, nearest};
@@ -25,7 +25,7 @@ fn members(trigger: &Trigger, warnings: &mut Vec<Problem>) {
     trigger.root.visit(&mut |node| {
         let Some(path) = node.as_path().filter(|_| !kinds.is_empty()) else { return };
         let root = path.root();
-        if ROOTS.contains(&root) && !kinds.have(root) {
+        if MEMBERS.contains(&root) && !kinds.have(root) {
             let mut problem = Problem::new(node.span.clone(), format!("{kinds} calls have no `{root}`"));
             problem.help = kinds.iter().next().and_then(|kind| kind.has_instead(root)).map(|instead| {
                 let rest = trigger.text[node.span.clone()].strip_prefix(root).unwrap_or_default();
@@ -97,14 +97,14 @@ fn part(node: &Node, text: &str, warnings: &mut Vec<Problem>) {
 
 fn unknown_root(node: &Node, path: &Path, text: &str) -> Option<Problem> {
     let root = path.root();
-    if ROOTS.contains(&root) {
+    if MEMBERS.contains(&root) {
         return None;
     }
     let start = node.span.start;
     let is_as_written = text[start..].starts_with(root);
     let end = if is_as_written { start + root.len() } else { node.span.end };
     let problem = Problem::new(start..end, format!("events of the spec have no member `{root}`"));
-    Some(match nearest(root, ROOTS) {
+    Some(match nearest(root, MEMBERS) {
         Some(known) => problem.help(format!("did you mean `{known}`?")),
         None => {
             problem.help("a call's own facts stand in `properties`, a person's in `traits`; a text stands in quotes")
@@ -209,7 +209,7 @@ fn conditions(node: &Node, warnings: &mut Vec<Problem>) {
     match &node.expr {
         Expr::And(parts) | Expr::Or(parts) => parts.iter().for_each(|part| conditions(part, warnings)),
         Expr::Not(part) => conditions(part, warnings),
-        Expr::Path(path) if path.keys().len() == 1 && ROOTS.contains(&path.root()) => {
+        Expr::Path(path) if path.keys().len() == 1 && MEMBERS.contains(&path.root()) => {
             let holds = if CONTAINERS.contains(&path.root()) { "an object" } else { "a text" };
             warnings.push(
                 Problem::new(node.span.clone(), format!("`{path}` is {holds}, and only `true` fulfils a condition"))

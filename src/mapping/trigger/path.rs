@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display};
 
+use crate::event::MEMBERS;
 use crate::json::Json;
 
 /// Where in an event a value stands; the first key is always a name.
@@ -24,30 +25,7 @@ pub enum Key {
     Index(usize),
 }
 
-/// The members that calls of the spec have at the top.
-pub(super) const ROOTS: [&str; 19] = [
-    "type",
-    "event",
-    "name",
-    "userId",
-    "anonymousId",
-    "groupId",
-    "messageId",
-    "previousId",
-    "category",
-    "timestamp",
-    "receivedAt",
-    "sentAt",
-    "originalTimestamp",
-    "channel",
-    "version",
-    "properties",
-    "traits",
-    "context",
-    "integrations",
-];
-
-/// Of [`ROOTS`] those that hold an object; the others hold text.
+/// Of [`MEMBERS`] those that hold an object; the others hold text.
 pub(super) const CONTAINERS: [&str; 4] = ["properties", "traits", "context", "integrations"];
 
 /// Words that mean something else when they stand alone, in any case.
@@ -93,7 +71,7 @@ impl Path {
 
     /// Whether this is one word that names no member of the spec, as a text without its quotes would be.
     pub(super) fn is_bare_word(&self) -> bool {
-        self.keys.len() == 1 && !ROOTS.contains(&self.root())
+        self.keys.len() == 1 && !MEMBERS.contains(&self.root())
     }
 
     /// The value at this path, when there is one.

@@ -5,9 +5,10 @@ use std::ops::RangeInclusive;
 use serde::Serialize;
 
 use super::VALUE_MAX;
-use super::view::{item, text};
+use super::view::text;
 use super::{dates, numbers, texts};
 use crate::json::Json;
+use crate::mapping::path::item;
 
 /// A filter.
 pub(super) struct Facts {

@@ -9,8 +9,9 @@ use liquid_core::runtime::Registers;
 use liquid_core::{Error, Renderable, Result, Runtime};
 
 use super::VALUE_MAX;
-use super::view::{item, json_of, weight as view_weight};
+use super::view::{json_of, weight as view_weight};
 use crate::json::Json;
+use crate::mapping::path::{item, units};
 
 /// One rendering.
 pub(super) struct Variables<'e> {
@@ -30,8 +31,7 @@ impl Meter {
     /// Counts so many bytes that are looked at, copied or made; an error when that is too much.
     pub fn work(runtime: &dyn Runtime, bytes: usize) -> Result<()> {
         let mut meter = runtime.registers().get_mut::<Meter>();
-        let units = u32::try_from(bytes / 16 + 1).unwrap_or(u32::MAX);
-        meter.0 = meter.0.saturating_sub(units);
+        meter.0 = meter.0.saturating_sub(units(bytes));
         if meter.0 > 0 { Ok(()) } else { Error::with_msg("too much work").into_err() }
     }
 }

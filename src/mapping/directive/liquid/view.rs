@@ -5,6 +5,7 @@ use std::fmt;
 use liquid_core::model::{ArrayView, DisplayCow, KStringCow, ObjectView, Scalar, ScalarCow, State, Value, ValueView};
 
 use crate::json::{Json, Number, Object};
+use crate::mapping::path::item;
 use crate::mapping::text::push;
 
 /// What our objects say they are: unlike the engine's own, their members have an order.
@@ -129,14 +130,6 @@ impl ObjectView for Json<'_> {
 
     fn get<'s>(&'s self, index: &str) -> Option<&'s dyn ValueView> {
         Json::get(self, index).map(|value| value as &dyn ValueView)
-    }
-}
-
-/// The item at an index, which counts from the end when negative.
-pub(super) fn item<'j, 'e>(items: &'j [Json<'e>], index: i64) -> Option<&'j Json<'e>> {
-    match usize::try_from(index) {
-        Ok(index) => items.get(index),
-        Err(_) => items.get(items.len().checked_sub(usize::try_from(index.unsigned_abs()).ok()?)?),
     }
 }
 
