@@ -85,7 +85,7 @@ impl Follower {
         connections.into_iter().for_each(|connection| self.connect(connection));
         let mut after = None;
         loop {
-            let page = self.store.open(after, PAGE).await?;
+            let page = self.store.open(None, after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.id);
             for open in self.hand_over(page).await {
@@ -187,7 +187,7 @@ impl Follower {
     async fn fetch(&self, name: &str) {
         let mut after = None;
         loop {
-            let mut page = match self.store.open(after, PAGE).await {
+            let mut page = match self.store.open(Some(name), after, PAGE).await {
                 Ok(page) => page,
                 Err(error) => {
                     wait_for_store(&error).await;

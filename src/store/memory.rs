@@ -102,12 +102,23 @@ impl Store for Memory {
         self.with(|shelf| settlements.into_iter().for_each(|(id, progress)| shelf.settle(id, progress)))
     }
 
-    fn open(&self, after: Option<Id>, max: usize) -> BoxFuture<'_, Result<Vec<Open>>> {
+    fn open(&self, destination: Option<&str>, after: Option<Id>, max: usize) -> BoxFuture<'_, Result<Vec<Open>>> {
         let after = after.map_or(Bound::Unbounded, Bound::Excluded);
-        self.with(move |shelf| {
+        self.with(|shelf| {
             let all = shelf.deliveries.range((after, Bound::Unbounded));
-            let open = all.filter(|(_, (_, progress))| !progress.status.is_settled()).take(max);
-            open.map(|(id, (delivery, progress))| stand(*id, delivery, progress)).collect()
+            let open = all.filter(|(_, (delivery, progress))| {
+                !progress.status.is_settled() && destination.is_none_or(|name| name == &*delivery.destination)
+            });
+            open.take(max).map(|(id, (delivery, progress))| stand(*id, delivery, progress)).collect()
+        })
+    }
+
+    fn open_counts(&self) -> BoxFuture<'_, Result<BTreeMap<Arc<str>, u64>>> {
+        self.with(|shelf| {
+            let mut counts = BTreeMap::new();
+            let open = shelf.deliveries.values().filter(|(_, progress)| !progress.status.is_settled());
+            open.for_each(|(delivery, _)| *counts.entry(delivery.destination.clone()).or_default() += 1);
+            counts
         })
     }
 

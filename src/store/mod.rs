@@ -264,8 +264,12 @@ pub trait Store: Send + Sync + 'static {
     /// again.
     fn settle(&self, settlements: Vec<(Id, Progress)>) -> BoxFuture<'_, Result<()>>;
 
-    /// Deliveries that have not ended, with ids above `after`, in order, at most `max`.
-    fn open(&self, after: Option<Id>, max: usize) -> BoxFuture<'_, Result<Vec<Open>>>;
+    /// Deliveries that have not ended, of one destination or of all, with ids above `after`, in order, at most `max`.
+    /// Those of one destination cost nothing for what is owed to others.
+    fn open(&self, destination: Option<&str>, after: Option<Id>, max: usize) -> BoxFuture<'_, Result<Vec<Open>>>;
+
+    /// How many deliveries have not ended, by destination; those that are owed nothing are not there.
+    fn open_counts(&self) -> BoxFuture<'_, Result<BTreeMap<Arc<str>, u64>>>;
 
     /// Deliveries by id; those that are gone are left out.
     fn deliveries(&self, ids: Vec<Id>) -> BoxFuture<'_, Result<Vec<Owed>>>;

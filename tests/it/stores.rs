@@ -135,12 +135,23 @@ async fn open_deliveries_are_told_in_pages_with_what_the_router_needs() {
         store.settle(vec![(id(1, 1), settled("delivered")), (id(2, 0), waiting(5, true))]).await.unwrap();
         let store = place.reopen(store).await;
         assert_eq!(open(&*store).await, [id(1, 0), id(2, 0), id(2, 1), id(3, 0), id(3, 1)]);
-        let page = store.open(Some(id(1, 0)), 2).await.unwrap();
+        let page = store.open(None, Some(id(1, 0)), 2).await.unwrap();
         assert_eq!(page.iter().map(|open| open.id).collect::<Vec<_>>(), [id(2, 0), id(2, 1)]);
         assert_eq!((&*page[0].destination, page[0].until, page[0].parked), ("intercom", Some(now(5)), true));
         assert_eq!((&*page[1].destination, page[1].until, page[1].parked), ("other", None, false));
         assert_eq!(page[0].keys, delivery("website", "intercom").keys);
-        assert_eq!(store.open(Some(id(u64::MAX, 0)), 2).await.unwrap().len(), 0);
+        assert_eq!(store.open(None, Some(id(u64::MAX, 0)), 2).await.unwrap().len(), 0);
+        let of = async |name: &str, after| {
+            let page = store.open(Some(name), after, 2).await.unwrap();
+            page.iter().map(|open| open.id).collect::<Vec<_>>()
+        };
+        assert_eq!(of("other", None).await, [id(2, 1), id(3, 1)]);
+        assert_eq!(of("other", Some(id(2, 1))).await, [id(3, 1)]);
+        assert_eq!(of("intercom", None).await, [id(1, 0), id(2, 0)]);
+        assert_eq!(of("intercom", Some(id(2, 0))).await, []);
+        assert_eq!(of("nobody", None).await, []);
+        let counts = BTreeMap::from([("intercom".into(), 2), ("other".into(), 2), ("third".into(), 1)]);
+        assert_eq!(store.open_counts().await.unwrap(), counts);
     })
     .await;
 }
@@ -338,7 +349,7 @@ async fn a_closed_store_takes_nothing_and_does_not_mind() {
 }
 
 async fn open(store: &dyn Store) -> Vec<Id> {
-    store.open(None, 100).await.unwrap().iter().map(|open| open.id).collect()
+    store.open(None, None, 100).await.unwrap().iter().map(|open| open.id).collect()
 }
 
 #[tokio::test]
@@ -358,7 +369,7 @@ async fn what_is_taken_out_is_gone_with_all_it_became() {
         assert_eq!((stats.dead_letters, stats.backlog.get("website").copied()), (0, Some(2)));
         let store = place.reopen(store).await;
         assert_eq!(messages(&*store, 0, 10).await, ["b", "d"]);
-        let open = store.open(None, 10).await.unwrap();
+        let open = store.open(None, None, 10).await.unwrap();
         assert_eq!(open.iter().map(|open| open.id).collect::<Vec<_>>(), [id(2, 0), id(4, 0)]);
         assert_eq!(store.list(Filter::default(), 10).await.unwrap().len(), 2);
         let stats = store.stats();

@@ -77,7 +77,7 @@ impl Run {
         let look = async {
             loop {
                 let stats = self.store.stats();
-                if stats.routed == stats.last && holds(&self.store.open(None, 1000).await.unwrap()) {
+                if stats.routed == stats.last && holds(&self.store.open(None, None, 1000).await.unwrap()) {
                     return;
                 }
                 tokio::task::yield_now().await;

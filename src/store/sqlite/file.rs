@@ -14,7 +14,7 @@ const NAME: &str = "interline.db";
 /// Marks the file as ours: "ILNE".
 const APPLICATION_ID: i32 = 0x494c_4e45;
 /// What leads from one version to the next; the version is how many of them were taken.
-const STEPS: &[&str] = &[include_str!("schema.sql")];
+pub(super) const STEPS: &[&str] = &[include_str!("schema.sql"), include_str!("schema_2.sql")];
 
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 

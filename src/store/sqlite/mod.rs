@@ -28,6 +28,7 @@ mod start;
 mod trim;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
@@ -190,8 +191,13 @@ impl Store for Sqlite {
         self.write(settle::Settle { settlements: settlements.collect() })
     }
 
-    fn open(&self, after: Option<Id>, max: usize) -> BoxFuture<'_, Result<Vec<Open>>> {
-        self.read(move |file| reader::open(file, after, max))
+    fn open(&self, destination: Option<&str>, after: Option<Id>, max: usize) -> BoxFuture<'_, Result<Vec<Open>>> {
+        let destination = destination.map(str::to_owned);
+        self.read(move |file| reader::open(file, destination.as_deref(), after, max))
+    }
+
+    fn open_counts(&self) -> BoxFuture<'_, Result<BTreeMap<Arc<str>, u64>>> {
+        async move { Ok(self.read(reader::open_counts).await?.into_iter().collect()) }.boxed()
     }
 
     fn deliveries(&self, ids: Vec<Id>) -> BoxFuture<'_, Result<Vec<Owed>>> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, params, params_from_iter};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use super::file;
@@ -84,12 +84,15 @@ pub(super) fn event(file: &Connection, position: Position) -> Found<Stored> {
     sort(select.query([signed(position.0)])?, record::event)
 }
 
-pub(super) fn open(file: &Connection, after: Option<Id>, max: usize) -> Found<Open> {
-    let columns = Standing::COLUMNS;
-    let mut select =
-        file.prepare_cached(&format!("SELECT {columns} FROM open_deliveries WHERE id > ?1 ORDER BY id LIMIT ?2"))?;
+pub(super) fn open(file: &Connection, destination: Option<&str>, after: Option<Id>, max: usize) -> Found<Open> {
+    let mut select = file.prepare_cached(&open_query(destination))?;
     let mut names: Vec<Arc<str>> = Vec::new();
-    sort(select.query([after.map_or(-1, upper), limit(max)])?, |row| {
+    let (after, max) = (after.map_or(-1, upper), limit(max));
+    let rows = match destination {
+        Some(destination) => select.query(params![after, max, destination])?,
+        None => select.query(params![after, max])?,
+    };
+    sort(rows, |row| {
         Ok(Standing::read(row)?.map(|standing| {
             let mut shared = |name: &str| {
                 let known = names.iter().find(|known| ***known == *name).cloned();
@@ -100,6 +103,19 @@ pub(super) fn open(file: &Connection, after: Option<Id>, max: usize) -> Found<Op
             };
             standing.open(shared(standing.destination), shared(standing.source))
         }))
+    })
+}
+
+fn open_query(destination: Option<&str>) -> String {
+    let (columns, of_one) = (Standing::COLUMNS, if destination.is_some() { " AND destination = ?3" } else { "" });
+    format!("SELECT {columns} FROM open_deliveries WHERE id > ?1{of_one} ORDER BY id LIMIT ?2")
+}
+
+pub(super) fn open_counts(file: &Connection) -> Found<(Arc<str>, u64)> {
+    let mut select = file.prepare_cached("SELECT destination, count(*) FROM open_deliveries GROUP BY destination")?;
+    sort(select.query(())?, |row| {
+        let name = String::from_utf8_lossy(record::bytes(row, 0)?);
+        Ok(Ok((name.into(), row.get::<_, i64>(1)? as u64)))
     })
 }
 
@@ -176,19 +192,36 @@ fn limit(max: usize) -> i64 {
 mod tests {
     use super::*;
 
+    fn with_tables() -> Connection {
+        let file = Connection::open_in_memory().unwrap();
+        file::STEPS.iter().for_each(|step| file.execute_batch(step).unwrap());
+        file
+    }
+
+    fn plan(file: &Connection, sql: &str, values: &[Value]) -> String {
+        let mut select = file.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let steps = select.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
+        steps.map(Result::unwrap).collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn what_is_owed_to_one_destination_is_found_without_reading_what_is_owed_to_others() {
+        let file = with_tables();
+        let values = [Value::Integer(5), Value::Integer(10), Value::Text("intercom".to_owned())];
+        let plan = plan(&file, &open_query(Some("intercom")), &values);
+        assert!(plan.contains("open_by_destination (destination=? AND rowid>?)") && !plan.contains("TEMP"), "{plan}");
+    }
+
     /// No list may read everything or sort it.
     #[test]
     fn lists_walk_an_order_that_exists() {
-        let file = Connection::open_in_memory().unwrap();
-        file.execute_batch(include_str!("schema.sql")).unwrap();
+        let file = with_tables();
         for status in [None, Some("pending"), Some("waiting"), Some("delivered"), Some("skipped"), Some("dead_letter")]
         {
             for destination in [None, Some("intercom".to_owned())] {
                 let filter = Filter { status: status.map(str::to_owned), destination, before: None };
                 let (sql, values) = list_query(&filter, 10).unwrap();
-                let mut select = file.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-                let steps = select.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
-                let plan = steps.map(Result::unwrap).collect::<Vec<_>>().join("; ");
+                let plan = plan(&file, &sql, &values);
                 assert!(plan.starts_with("SEARCH") && !plan.contains("TEMP"), "{filter:?}: {plan}");
             }
         }

@@ -23,8 +23,7 @@ CREATE INDEX deliveries_by_destination ON deliveries (destination, id);
 CREATE INDEX deliveries_dead ON deliveries (id, destination) WHERE status = 'dead_letter';
 CREATE INDEX deliveries_skipped ON deliveries (id, destination) WHERE status = 'skipped';
 
--- Those deliveries that have not ended, small enough to be read all at once: `keys` are 8 bytes each, little-endian,
--- `until` and
+-- Those deliveries that have not ended, as far as their order goes: `keys` are 8 bytes each, little-endian, `until` and
 -- `accepted_at` are in microseconds since 1970; `until` is NULL while nothing holds it back.
 CREATE TABLE open_deliveries (
     id INTEGER PRIMARY KEY,

@@ -91,8 +91,12 @@ impl Store for Recorder {
         Box::pin(async { Ok(()) })
     }
 
-    fn open(&self, _: Option<Id>, _: usize) -> BoxFuture<'_, store::Result<Vec<Open>>> {
+    fn open(&self, _: Option<&str>, _: Option<Id>, _: usize) -> BoxFuture<'_, store::Result<Vec<Open>>> {
         Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn open_counts(&self) -> BoxFuture<'_, store::Result<BTreeMap<Arc<str>, u64>>> {
+        Box::pin(async { Ok(BTreeMap::new()) })
     }
 
     fn deliveries(&self, ids: Vec<Id>) -> BoxFuture<'_, store::Result<Vec<Owed>>> {

@@ -48,7 +48,7 @@ async fn ids(store: &Sqlite, of: &[Id]) -> Vec<Id> {
 }
 
 async fn open_ids(store: &Sqlite) -> Vec<Id> {
-    store.open(None, 100).await.unwrap().iter().map(|open| open.id).collect()
+    store.open(None, None, 100).await.unwrap().iter().map(|open| open.id).collect()
 }
 
 #[track_caller]
@@ -134,7 +134,7 @@ async fn a_delivery_with_damaged_progress_starts_again_unless_it_had_ended() {
     assert_eq!(text(&found[0].progress), text(&pending()));
     assert_eq!(text(&found[1].progress), text(&story()));
     check_stats(&store, 3, 1, 2);
-    let open = store.open(None, 1).await.unwrap();
+    let open = store.open(None, None, 1).await.unwrap();
     assert_eq!((open[0].id, open[0].until, open[0].parked), (id(1, 0), None, false));
 }
 
@@ -145,7 +145,7 @@ async fn a_damaged_entry_of_an_open_delivery_is_written_anew() {
         let store = filled(&directory).await;
         let sql = format!("UPDATE open_deliveries SET {change} WHERE id = {}", id(1, 0).to_number());
         assert_eq!(peek(&directory).execute(&sql, ()).unwrap(), 1);
-        let found = store.open(None, 10).await.unwrap();
+        let found = store.open(None, None, 10).await.unwrap();
         assert_eq!(found.iter().map(|open| open.id).collect::<Vec<_>>(), [id(1, 0), id(2, 0)], "{change}");
         assert_eq!((&found[0].keys, found[0].until, found[0].parked), (&vec![17, u64::MAX], None, false), "{change}");
         check_stats(&store, 3, 2, 1);
@@ -183,9 +183,9 @@ async fn a_file_that_is_not_ours_is_refused_and_left_alone() {
     open(&directory).close().await;
     let file = peek(&directory);
     file.pragma_update(None, "user_version", 7).unwrap();
-    check_refused(&directory, &["version 7", "up to 1"]);
+    check_refused(&directory, &["version 7", "up to 2"]);
     file.pragma_update(None, "application_id", 0x1234).unwrap();
-    check_refused(&directory, &["0x1234 version 7", "version 1"]);
+    check_refused(&directory, &["0x1234 version 7", "version 2"]);
     drop(file);
 
     let directory = TempDir::new().unwrap();
@@ -199,6 +199,19 @@ async fn a_file_that_is_not_ours_is_refused_and_left_alone() {
     let directory = TempDir::new().unwrap();
     std::fs::write(directory.path().join("interline.db"), "notes\n".repeat(100)).unwrap();
     check_refused(&directory, &["no SQLite file"]);
+}
+
+#[tokio::test]
+async fn a_file_of_an_older_version_is_brought_to_this_one() {
+    let directory = TempDir::new().unwrap();
+    filled(&directory).await.close().await;
+    // What version 1 did not have.
+    peek(&directory).execute_batch("DROP INDEX open_by_destination; PRAGMA user_version = 1;").unwrap();
+    let store = open(&directory);
+    assert_eq!(open_ids(&store).await, [id(1, 0), id(2, 0)]);
+    assert_eq!(store.open(Some("intercom"), Some(id(1, 0)), 9).await.unwrap()[0].id, id(2, 0));
+    let version = peek(&directory).pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(version, 2);
 }
 
 #[track_caller]
@@ -336,7 +349,7 @@ async fn a_disk_that_lies_ends_the_store_for_good() {
     let is_failed = |error: Error| matches!(error, Error::Failed(_));
     assert!(is_failed(store.events(Position(0), 10).await.unwrap_err()));
     assert!(is_failed(store.accept(vec![event("website", "z")]).await.unwrap_err()));
-    assert!(is_failed(store.open(None, 1).await.unwrap_err()));
+    assert!(is_failed(store.open(None, None, 1).await.unwrap_err()));
     assert!(!store.failure().await.is_empty());
 }
 
