@@ -1,6 +1,7 @@
 //! The file: how it is opened, whose it is, which version it has, and what SQLite's errors mean to us.
 
 use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -59,9 +60,31 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection> {
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .map_err(explain)?;
     let version = identify(&file, path)?;
+    sync_what_is_there(path)?;
     configure_writer(&file, version).map_err(explain)?;
     migrate(&mut file, version).map_err(explain)?;
     Ok(file)
+}
+
+/// What a killed process wrote last may still be in the system's memory only, and from here on counts as stored.
+fn sync_what_is_there(path: &Path) -> Result<()> {
+    for path in [path.to_owned(), log_path(path)] {
+        match OpenOptions::new().write(true).open(&path) {
+            Ok(file) => file.sync_all().map_err(|error| {
+                Error::Failed(format!("what is in {} could not be synced: {error}", path.display()))
+            })?,
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::Unavailable(format!("cannot open {}: {error}", path.display()))),
+        }
+    }
+    Ok(())
+}
+
+/// The write-ahead log beside the file.
+pub(super) fn log_path(path: &Path) -> PathBuf {
+    let mut log = path.to_owned().into_os_string();
+    log.push("-wal");
+    log.into()
 }
 
 /// Opens the file for reading only.

@@ -4,7 +4,7 @@
 //! A sync of the disk costs as much for one event as for a thousand. While one group is being synced the next one
 //! gathers by itself, so no timer is needed: a lone caller waits for one sync, many share one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
@@ -175,10 +175,8 @@ impl Writer {
     }
 
     fn measure(&self) {
-        let mut log = self.path.clone().into_os_string();
-        log.push("-wal");
-        let length = |path: PathBuf| std::fs::metadata(path).map_or(0, |facts| facts.len());
-        self.shared.publish_bytes(length(self.path.clone()) + length(log.into()));
+        let length = |path: &Path| std::fs::metadata(path).map_or(0, |facts| facts.len());
+        self.shared.publish_bytes(length(&self.path) + length(&file::log_path(&self.path)));
     }
 
     /// Leaves one file behind, without a log beside it.

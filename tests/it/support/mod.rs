@@ -37,13 +37,19 @@ pub fn journal(what: &str) -> Option<PathBuf> {
 
 /// A sandbox that answers at once, finds at once and limits nothing.
 pub async fn quick_sandbox() -> sandbox::Running {
-    let settings = sandbox::Settings {
+    sandbox_that(|_| {}).await
+}
+
+/// The same, with something changed.
+pub async fn sandbox_that(change: impl FnOnce(&mut sandbox::Settings)) -> sandbox::Running {
+    let mut settings = sandbox::Settings {
         search_lag_secs: SearchLag::Secs(0),
         rate_limit_per_10s: 1_000_000_000,
         journal: journal("requests"),
         journal_replies: journal("replies"),
         ..sandbox::Settings::default()
     };
+    change(&mut settings);
     Sandbox::start(settings, TcpListener::bind("127.0.0.1:0").unwrap(), now).unwrap()
 }
 
@@ -77,11 +83,21 @@ impl Served {
     }
 
     /// Starts the service that [`Served::configure`] wrote, and waits until it is ready.
-    pub async fn start(directory: &Path, (ingest, admin): (SocketAddr, SocketAddr)) -> Served {
+    pub async fn start(directory: &Path, addresses: (SocketAddr, SocketAddr)) -> Served {
+        Served::start_with(directory, addresses, &[]).await
+    }
+
+    /// The same, with more in its environment.
+    pub async fn start_with(
+        directory: &Path,
+        (ingest, admin): (SocketAddr, SocketAddr),
+        environment: &[(&str, PathBuf)],
+    ) -> Served {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(directory.join("log")).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_interline"))
             .args(["serve", "--config"])
             .arg(directory.join("interline.yaml"))
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
