@@ -116,6 +116,8 @@ metrics! {
     store_bytes: IntGauge;
     /// Records put aside because their checksum did not hold.
     store_quarantined: IntGauge;
+    /// Events that are missing from the store although nobody removed them.
+    store_lost_events: IntGauge;
     /// 1 when every destination file is in force as it was last read, 0 when one is refused.
     config_last_reload_successful: IntGauge;
     /// When the destination files were last read and none was refused, in Unix seconds.

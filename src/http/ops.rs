@@ -72,4 +72,5 @@ fn refresh(metrics: &Metrics, stats: &Stats) {
     metrics.dead_letters.set(gauge(stats.dead_letters));
     metrics.store_bytes.set(gauge(stats.bytes));
     metrics.store_quarantined.set(gauge(stats.quarantined));
+    metrics.store_lost_events.set(gauge(stats.lost));
 }

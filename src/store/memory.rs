@@ -139,9 +139,10 @@ impl Store for Memory {
     }
 
     fn trim(&self, now: Timestamp) -> BoxFuture<'_, Result<u64>> {
-        let Settings { retention_hours, dedupe_hours } = self.settings;
+        let Settings { retention_hours, retention_bytes, dedupe_hours, .. } = self.settings;
         self.with(move |shelf| {
-            shelf.trim(super::ago(now, retention_hours)) + shelf.forget(super::ago(now, dedupe_hours))
+            let removed = shelf.trim(super::ago(now, retention_hours)) + shelf.trim_to(retention_bytes);
+            removed + shelf.forget(super::ago(now, dedupe_hours))
         })
     }
 
@@ -175,6 +176,7 @@ impl Store for Memory {
             routed: shelf.routed,
             dead_letters: shelf.dead_letters,
             quarantined: 0,
+            lost: 0,
             bytes: 0,
         }
     }
@@ -268,6 +270,31 @@ impl Shelf {
         let kept = &self.deliveries;
         let is_needed = |position| kept.range(Id { position, number: 0 }..=Id { position, number: u16::MAX }).next();
         self.events.retain(|position, _| *position > end || is_needed(*position).is_some());
+        (had - self.events.len() - self.deliveries.len()) as u64
+    }
+
+    /// The oldest events while the bodies of all have more bytes than that.
+    fn trim_to(&mut self, bytes_max: u64) -> u64 {
+        let size = |event: &Event| event.body.len() as u64;
+        let mut over = self.events.values().map(size).sum::<u64>().saturating_sub(bytes_max);
+        let kept = &self.deliveries;
+        let of = |position| Id { position, number: 0 }..=Id { position, number: u16::MAX };
+        let may_go = |position: &Position| {
+            kept.range(of(*position)).all(|(_, (_, progress))| progress.status.is_settled() && !is_dead(progress))
+        };
+        let mut going = Vec::new();
+        for (position, event) in self.events.range(..=self.routed).filter(|(position, _)| may_go(position)) {
+            if over == 0 {
+                break;
+            }
+            over = over.saturating_sub(size(event));
+            going.push(*position);
+        }
+        let had = self.events.len() + self.deliveries.len();
+        for position in going {
+            self.events.remove(&position);
+            self.deliveries.retain(|id, _| id.position != position);
+        }
         (had - self.events.len() - self.deliveries.len()) as u64
     }
 

@@ -208,6 +208,8 @@ pub struct Stats {
     pub dead_letters: u64,
     /// Records put aside because their checksum did not hold.
     pub quarantined: u64,
+    /// Events that are missing from the store although nobody removed them.
+    pub lost: u64,
     /// Bytes on disk, the write-ahead log included.
     pub bytes: u64,
 }
@@ -232,6 +234,14 @@ pub struct Settings {
     /// Hours an event and its ended deliveries are kept. 7 days. Dead letters stay until someone handles them.
     #[schemars(range(min = 0, max = 876000))]
     pub retention_hours: u32,
+    /// Bytes the store may hold. Over that the oldest events that have ended go before their time; what is still to be
+    /// delivered and dead letters stay. 10 GiB, which is some 4 million events with one delivery each. The file may be
+    /// somewhat larger: an eighth is kept free for what comes next, and the write-ahead log lies beside it.
+    pub retention_bytes: u64,
+    /// Bytes of a file that keeps room on the disk. When the disk is full it is removed and nothing is accepted, so that
+    /// what was accepted can still be delivered; it is made again, and events are accepted, when twice as much is free.
+    /// 16 MiB; 0 keeps no room.
+    pub ballast_bytes: u64,
     /// Hours a message id is remembered, at least.
     #[schemars(range(min = 0, max = 876000))]
     pub dedupe_hours: u32,
@@ -239,7 +249,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { retention_hours: 7 * 24, dedupe_hours: 24 }
+        Settings { retention_hours: 7 * 24, retention_bytes: 10 << 30, ballast_bytes: 16 << 20, dedupe_hours: 24 }
     }
 }
 
@@ -278,8 +288,9 @@ pub trait Store: Send + Sync + 'static {
     fn list(&self, filter: Filter, max: usize) -> BoxFuture<'_, Result<Vec<Owed>>>;
 
     /// Removes, in small steps that do not hold up other calls, what is older than the settings keep as of `now`:
-    /// routed events without open deliveries or dead letters, ended deliveries, remembered message ids. Answers how
-    /// many records went: events, deliveries and message ids.
+    /// routed events without open deliveries or dead letters, ended deliveries, remembered message ids; and the oldest of
+    /// the same while it holds more bytes than they allow. Answers how many records went: events, deliveries and message
+    /// ids. Called now and then, it also looks through what is kept for damage, a part at a time.
     fn trim(&self, now: Timestamp) -> BoxFuture<'_, Result<u64>>;
 
     /// Takes events out, with everything they became, whether or not they are routed. Nothing becomes of them any more,

@@ -12,6 +12,7 @@ mod import;
 mod ingest;
 mod mappings;
 mod operator;
+mod privacy;
 mod reload;
 mod sandbox;
 mod stores;

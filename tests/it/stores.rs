@@ -1,7 +1,9 @@
 //! One suite, every store.
 
+mod damage;
 mod embedded;
 mod fixture;
+mod growth;
 
 use std::collections::BTreeMap;
 

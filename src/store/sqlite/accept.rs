@@ -18,6 +18,8 @@ pub(super) struct Accept {
 impl Work for Accept {
     type Answer = Vec<Accepted>;
 
+    const ADDS: bool = true;
+
     fn weight(&self) -> usize {
         self.events.len()
     }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
+use super::log::{self, Beyond};
+use super::quarantine;
 use crate::store::{Error, Result};
 
 /// The file's name in the data directory.
@@ -15,7 +17,10 @@ const NAME: &str = "interline.db";
 /// Marks the file as ours: "ILNE".
 const APPLICATION_ID: i32 = 0x494c_4e45;
 /// What leads from one version to the next; the version is how many of them were taken.
-pub(super) const STEPS: &[&str] = &[include_str!("schema.sql"), include_str!("schema_2.sql")];
+pub(super) const STEPS: &[&str] =
+    &[include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_4.sql")];
+/// Bytes of a page.
+pub(super) const PAGE_BYTES: usize = 8192;
 
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -53,6 +58,7 @@ pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
 /// Opens the file for the one writer: makes it when it is missing, refuses it when it is not ours, brings it to our
 /// version.
 pub(super) fn open_writer(path: &Path) -> Result<Connection> {
+    let log = examine_log(path)?;
     private(OpenOptions::new().create(true).append(true))
         .open(path)
         .map_err(|error| Error::Unavailable(format!("cannot open {}: {error}", path.display())))?;
@@ -63,7 +69,44 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection> {
     sync_what_is_there(path)?;
     configure_writer(&file, version).map_err(explain)?;
     migrate(&mut file, version).map_err(explain)?;
+    if let Some(kept) = log.kept {
+        quarantine::keep(&file, "log", log.beyond.commits as i64, kept.as_bytes(), &[]).map_err(explain)?;
+    }
+    if log.beyond.frames > 0 {
+        // What is beyond must not stand there the next time somebody looks.
+        file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(())).map_err(explain)?;
+    }
     Ok(file)
+}
+
+/// A write-ahead log, before SQLite has read it.
+struct Log {
+    beyond: Beyond,
+    /// The name of the copy, if it is damaged.
+    kept: Option<String>,
+}
+
+/// Looks at the log, and keeps a copy of a damaged one.
+fn examine_log(path: &Path) -> Result<Log> {
+    let log = log_path(path);
+    let shown = log.display();
+    let unreadable = |error: std::io::Error| Error::Unavailable(format!("cannot read {shown}: {error}"));
+    let beyond = log::examine(&log).map_err(unreadable)?;
+    if !beyond.is_damage() {
+        return Ok(Log { beyond, kept: None });
+    }
+    let names = (1..).map(|number| format!("{NAME}-wal.damaged-{number}"));
+    let kept = names.into_iter().find(|name| !path.with_file_name(name).exists()).expect("there are names enough");
+    std::fs::copy(&log, path.with_file_name(&kept)).map_err(|error| {
+        Error::Unavailable(format!("{shown} is damaged, and cannot be copied to {kept} before it is cut: {error}"))
+    })?;
+    tracing::error!(
+        log.commits = beyond.commits,
+        "The write-ahead log is damaged: {} writes behind the damage are lost, which may hold accepted events; the log \
+         as it was found is kept as {kept}",
+        beyond.commits
+    );
+    Ok(Log { beyond, kept: Some(kept) })
 }
 
 /// What a killed process wrote last may still be in the system's memory only, and from here on counts as stored.
@@ -133,7 +176,7 @@ fn configure_writer(file: &Connection, version: usize) -> rusqlite::Result<()> {
     file.set_prepared_statement_cache_capacity(64);
     file.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     if version == 0 {
-        file.execute_batch("PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL;")?;
+        file.execute_batch(&format!("PRAGMA page_size = {PAGE_BYTES}; PRAGMA auto_vacuum = INCREMENTAL;"))?;
     }
     file.execute_batch("PRAGMA journal_mode = WAL;")?;
     file.execute_batch(
@@ -169,11 +212,19 @@ pub(super) fn explain(error: rusqlite::Error) -> Error {
     let extended = error.sqlite_error().map(|error| error.extended_code);
     match error.sqlite_error_code() {
         _ if extended == Some(ffi::SQLITE_IOERR_SHMSIZE) => Error::Unavailable(error.to_string()),
-        Some(
-            ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ReadOnly,
-        ) => Error::Failed(error.to_string()),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Error::Failed(format!(
+            "{NAME} is damaged ({error}); keep a copy of it, put a backup in its place, or have `sqlite3 {NAME} .recover` \
+             write what can be read into a new file"
+        )),
+        Some(ErrorCode::SystemIoFailure | ErrorCode::ReadOnly) => Error::Failed(error.to_string()),
         _ => Error::Unavailable(error.to_string()),
     }
+}
+
+/// Whether there is no room: on the disk, or for the shared index of the write-ahead log.
+pub(super) fn is_full(error: &rusqlite::Error) -> bool {
+    let extended = error.sqlite_error().map(|error| error.extended_code);
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull) || extended == Some(ffi::SQLITE_IOERR_SHMSIZE)
 }
 
 /// Whether the fault lies in what was asked, not in the disk or the moment: the same statement alone would fail again.

@@ -5,17 +5,24 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
+use super::absent::{self, Range, Why};
 use super::dedupe::{self, Window};
 use super::marks;
 use super::record::{checksum, seal};
-use super::shared::Marks;
+use super::shared::{Committed, Marks, Unrouted};
 use crate::delivery::Position;
 use crate::store::backlog::Change;
+
+/// How many events a start reads at most to know whose they are: the number of all is written this often.
+const NOTE_EVERY: i64 = 4096;
 
 /// One thing the writer can be asked to write.
 pub(super) trait Work: Send + 'static {
     /// What the caller gets once it is on stable storage.
     type Answer: Send + 'static;
+
+    /// Whether it may not be written while the disk is full.
+    const ADDS: bool = false;
 
     /// How many rows it touches, roughly.
     fn weight(&self) -> usize;
@@ -29,9 +36,10 @@ pub(super) struct Group<'g> {
     pub(super) file: &'g Connection,
     /// Where the store stands once this is committed.
     pub(super) marks: Marks,
-    routed_before: i64,
+    before: Marks,
     are_events_gone: bool,
     changes: Vec<Change>,
+    absent: Vec<Range>,
     window: &'g mut Window,
     /// Hashes that went into the window ahead of their commit, by hour.
     hashes: BTreeMap<i64, Vec<u128>>,
@@ -46,9 +54,10 @@ impl<'g> Group<'g> {
         Ok(Group {
             file,
             marks,
-            routed_before: marks.routed,
+            before: marks,
             are_events_gone: false,
             changes: Vec::new(),
+            absent: Vec::new(),
             window,
             hashes: BTreeMap::new(),
             forget: None,
@@ -82,6 +91,10 @@ impl<'g> Group<'g> {
         self.changes.push(Change::Routed(Position(position as u64)));
     }
 
+    pub(super) fn routed_old(&mut self, source: Arc<str>) {
+        self.changes.push(Change::RoutedOld(source, 1));
+    }
+
     pub(super) fn opened(&mut self, source: Arc<str>) {
         self.changes.push(Change::Opened(source));
     }
@@ -96,16 +109,36 @@ impl<'g> Group<'g> {
         self.changes.push(Change::Lost(Position(position as u64)));
     }
 
+    /// No event stands there any more, and that is accounted for.
+    pub(super) fn absent(&mut self, range: Range, why: Why) -> rusqlite::Result<()> {
+        if range.1 > self.marks.floor {
+            absent::write(self.file, range, why)?;
+            self.absent.push(range);
+        }
+        Ok(())
+    }
+
     /// Events were removed, so they no longer tell which position was the last.
     pub(super) fn removed_events(&mut self) {
         self.are_events_gone = true;
     }
 
-    /// Makes it durable. When this fails nothing of it was written, or the disk has failed.
-    pub(super) fn commit(mut self) -> rusqlite::Result<(Marks, Vec<Change>)> {
+    /// Makes it durable. `unrouted` tells how many events were not routed when it began. When this fails nothing of it was
+    /// written, or the disk has failed.
+    pub(super) fn commit(mut self, unrouted: impl FnOnce() -> Unrouted) -> rusqlite::Result<Committed> {
         self.write_hashes()?;
-        if self.marks.routed != self.routed_before {
+        let is_routed = self.marks.routed != self.before.routed;
+        if is_routed {
             marks::write_position(self.file, marks::ROUTED, self.marks.routed)?;
+        }
+        if is_routed || self.marks.last >= self.marks.noted + NOTE_EVERY {
+            self.marks.noted = self.before.last;
+            let text = serde_json::to_vec(&unrouted()).expect("counts are plain data");
+            marks::write(self.file, marks::UNROUTED, &text)?;
+        }
+        if self.marks.floor != self.before.floor {
+            marks::write_position(self.file, marks::FLOOR, self.marks.floor)?;
+            absent::forget(self.file, self.marks.floor)?;
         }
         if self.are_events_gone {
             marks::write_position(self.file, marks::LAST, self.marks.last)?;
@@ -115,7 +148,11 @@ impl<'g> Group<'g> {
         if let Some(hour) = self.forget {
             self.window.forget(hour);
         }
-        Ok((self.marks, std::mem::take(&mut self.changes)))
+        Ok(Committed {
+            marks: self.marks,
+            changes: std::mem::take(&mut self.changes),
+            absent: std::mem::take(&mut self.absent),
+        })
     }
 
     fn write_hashes(&self) -> rusqlite::Result<()> {

@@ -9,6 +9,10 @@ use super::record::{bytes, checksum, integer};
 pub(super) const LAST: &str = "last";
 /// Events up to here are routed.
 pub(super) const ROUTED: &str = "routed";
+/// Events up to here may be missing, because trimming has been there.
+pub(super) const FLOOR: &str = "floor";
+/// How many events were not routed, by source, and where the store stood then.
+pub(super) const UNROUTED: &str = "unrouted";
 /// The key of the hashes.
 pub(super) const KEY: &str = "key";
 

@@ -11,17 +11,23 @@
 //! final: after a failed sync nobody knows what the disk holds, so nothing more is tried until the process has started
 //! again and read what is there.
 
+mod absent;
 mod accept;
+mod audit;
+mod ballast;
 mod dedupe;
 mod file;
 mod group;
+mod limit;
 mod lock;
+mod log;
 mod marks;
 mod place;
 mod quarantine;
 mod reader;
 mod record;
 mod remove;
+mod room;
 mod settle;
 mod shared;
 mod start;
@@ -37,9 +43,12 @@ use futures_util::future::BoxFuture;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use self::audit::Audit;
+use self::ballast::Ballast;
 use self::group::Work;
 use self::lock::Lock;
 use self::reader::{Found, Readers};
+use self::room::Room;
 use self::shared::Shared;
 use self::start::Start;
 use self::writer::{Message, Writer};
@@ -67,6 +76,7 @@ pub struct Sqlite {
     writer: Sender<Message>,
     readers: Arc<Readers>,
     removal: Arc<Removal>,
+    audit: Audit,
 }
 
 impl Sqlite {
@@ -76,27 +86,37 @@ impl Sqlite {
         place::check(opening.directory)?;
         let lock = Lock::hold(opening.directory, opening.now)?;
         let path = file::path(opening.directory);
-        let file = file::open_writer(&path)?;
-        let Start { marks, backlog, window, key, suppressed } =
+        let ballast = Ballast::new(opening.directory, opening.settings.ballast_bytes);
+        let file = match file::open_writer(&path) {
+            // What is there is to be delivered also when it is too full to begin.
+            Err(Error::Unavailable(_)) if ballast.release() => file::open_writer(&path)?,
+            opened => opened?,
+        };
+        let Start { marks, backlog, absent, window, key, suppressed } =
             Start::read(&file, opening.settings, opening.now).map_err(file::explain)?;
-        let shared = Arc::new(Shared::new(marks, backlog));
+        let shared = Arc::new(Shared::new(marks, backlog, absent));
         let writer = Writer {
             file,
             path: path.clone(),
             window,
             shared: shared.clone(),
             metrics: opening.metrics.clone(),
+            room: Room::new(ballast, shared.clone()),
             is_refusing: false,
             lock,
         };
         let writer = writer.start().map_err(|error| Error::Unavailable(format!("no thread to write: {error}")))?;
         let removal = Arc::new(Removal::new(suppressed));
-        Ok(Sqlite { settings: opening.settings.clone(), key, shared, writer, readers: Readers::new(path), removal })
-    }
-
-    /// From now on refuses to let the file grow beyond so many bytes, as a full disk would: for trials.
-    pub fn limit(&self, bytes: u64) -> BoxFuture<'_, Result<()>> {
-        self.write(Limit { bytes })
+        let readers = Readers::new(path);
+        Ok(Sqlite {
+            settings: opening.settings.clone(),
+            key,
+            shared,
+            writer,
+            readers,
+            removal,
+            audit: Audit::default(),
+        })
     }
 
     /// Hands work to the writer at once; the future only waits for the answer.
@@ -141,28 +161,34 @@ impl Sqlite {
     }
 
     async fn trim_all(&self, now: Timestamp) -> Result<u64> {
+        let Settings { retention_hours, retention_bytes: bytes_max, dedupe_hours, .. } = self.settings;
+        let before = ago(now, retention_hours);
         let mut removed = 0;
         loop {
-            let step = self.write(trim::TrimEvents { before: ago(now, self.settings.retention_hours) }).await?;
+            let step = self.write(trim::TrimEvents { before, bytes_max }).await?;
             removed += step.removed;
             if step.is_last {
                 break;
             }
         }
         loop {
-            let step = self.write(trim::TrimIds { before: ago(now, self.settings.dedupe_hours) }).await?;
+            let step = self.write(trim::TrimIds { before: ago(now, dedupe_hours) }).await?;
             removed += step.removed;
             if step.is_last {
                 break;
             }
         }
         while !self.write(trim::Vacuum).await?.is_last {}
+        self.look_through().await?;
         Ok(removed)
     }
 }
 
 impl Store for Sqlite {
     fn accept(&self, events: Vec<Event>) -> BoxFuture<'_, Result<Vec<Accepted>>> {
+        if let Err(error) = self.shared.check_room() {
+            return std::future::ready(Err(error)).boxed();
+        }
         let place = self.shared.queue(events.iter().map(|event| event.body.len() as u64).sum());
         let _place = match place {
             Ok(place) if !events.is_empty() => place,
@@ -173,7 +199,18 @@ impl Store for Sqlite {
     }
 
     fn events(&self, after: Position, max: usize) -> BoxFuture<'_, Result<Vec<Stored>>> {
-        self.read(move |file| reader::events(file, after, max))
+        async move {
+            let last = self.shared.marks().last;
+            let found = self.read(move |file| reader::events(file, after, max)).await?;
+            let end = (found.len() < max).then_some(last);
+            let holes = absent::holes(i64::try_from(after.0).unwrap_or(i64::MAX - 1), &found, end);
+            let holes = self.shared.unexplained(&holes);
+            if !holes.is_empty() {
+                self.write(absent::Missing { holes }).await?;
+            }
+            Ok(found)
+        }
+        .boxed()
     }
 
     fn event(&self, position: Position) -> BoxFuture<'_, Result<Option<Stored>>> {
@@ -275,21 +312,4 @@ fn route_rows(routed: &Routed) -> (i64, Vec<record::DeliveryRow>) {
     let rows = numbered
         .map(|(number, (delivery, progress))| record::DeliveryRow::of(Id { position, number }, delivery, progress));
     (position.0 as i64, rows.collect())
-}
-
-/// A bound on the file's size.
-struct Limit {
-    bytes: u64,
-}
-
-impl Work for Limit {
-    type Answer = ();
-
-    fn weight(&self) -> usize {
-        1
-    }
-
-    fn run(&self, group: &mut group::Group<'_>) -> rusqlite::Result<()> {
-        group.file.query_row(&format!("PRAGMA max_page_count = {}", (self.bytes / 8192).max(1)), (), |_| Ok(()))
-    }
 }

@@ -5,6 +5,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::absent::Why;
 use super::group::{Group, Work};
 use super::record::{self, Bad, Kept, OpenRow, ProgressRow, Standing, bytes};
 use super::settle;
@@ -37,6 +38,7 @@ pub(super) fn put_aside(group: &mut Group<'_>, bad: Bad) -> rusqlite::Result<boo
         Bad::Event(position) => put_event_aside(group, position)?,
         Bad::Delivery(id) => put_delivery_aside(group, id)?,
         Bad::Open(id) => put_open_aside(group, id)?,
+        Bad::Unopened(id) => open_again(group, id)?,
     };
     group.marks.quarantined += u64::from(is_new);
     Ok(is_new)
@@ -61,6 +63,7 @@ fn put_event_aside(group: &mut Group<'_>, position: i64) -> rusqlite::Result<boo
     tracing::error!(event.id = position, "Event {position} does not match its checksum and was put aside");
     keep(group.file, "event", position, &envelope, &body)?;
     group.file.execute("DELETE FROM events WHERE position = ?1", [position])?;
+    group.absent((position, position), Why::Quarantined)?;
     group.lost(position);
     Ok(true)
 }
@@ -111,10 +114,13 @@ fn put_open_aside(group: &mut Group<'_>, id: i64) -> rusqlite::Result<bool> {
         .prepare_cached(&select)?
         .query_row([id], |row| Ok((Standing::read(row)?.is_ok(), bytes(row, 1)?.to_vec(), bytes(row, 3)?.to_vec())))
         .optional()?;
-    let Some((false, source, keys)) = found else { return Ok(false) };
+    let Some((is_sound, source, keys)) = found else { return Ok(false) };
+    let delivery = find(group.file, id)?;
+    if is_sound && delivery.is_some() {
+        return Ok(false);
+    }
     keep(group.file, "open_delivery", id, &source, &keys)?;
     let name = Id::from_number(id as u64);
-    let delivery = find(group.file, id)?;
     match delivery {
         Some(Found { kept: Kept { delivery: Some(delivery), progress: Some(progress), .. }, .. }) => {
             tracing::error!(delivery.id = %name, "The entry of open delivery {name} did not match its checksum and \
@@ -126,8 +132,28 @@ fn put_open_aside(group: &mut Group<'_>, id: i64) -> rusqlite::Result<bool> {
             start_again(group.file, id, &delivery)?;
         }
         Some(found) => drop_delivery(group, id, &found)?,
-        None => close(group, id)?,
+        None => {
+            tracing::error!(delivery.id = %name, "Delivery {name} is not in the store any more and nobody removed it: the \
+                file was damaged");
+            close(group, id)?;
+        }
     }
+    Ok(true)
+}
+
+/// A delivery that has not ended gets the entry among the open ones that it has lost.
+fn open_again(group: &mut Group<'_>, id: i64) -> rusqlite::Result<bool> {
+    let Some(Found { kept, .. }) = find(group.file, id)? else { return Ok(false) };
+    let (Some(delivery), Some(progress)) = (kept.delivery, kept.progress) else { return Ok(false) };
+    let is_there = is_open(group.file, id)?;
+    let open = OpenRow::of(id, &delivery, &progress.status);
+    let Some(open) = open.filter(|_| !is_there) else { return Ok(false) };
+    let name = Id::from_number(id as u64);
+    tracing::error!(delivery.id = %name, "The entry of open delivery {name} was lost and was written anew; it is taken up \
+        at the next start");
+    keep(group.file, "open_delivery", id, &[], &[])?;
+    settle::write_open(group.file, id, &delivery.source, &delivery.destination, &open)?;
+    group.opened(delivery.source);
     Ok(true)
 }
 

@@ -123,11 +123,19 @@ pub(super) fn deliveries(file: &Connection, ids: &[Id]) -> Found<Owed> {
     let mut select = file.prepare_cached(&format!("SELECT {} FROM deliveries WHERE id = ?1", Kept::COLUMNS))?;
     let (mut found, mut bad) = (Vec::with_capacity(ids.len()), Vec::new());
     for id in ids {
-        let (one, damaged) = sort(select.query([record::number(*id)])?, |row| Ok(Kept::read(row)?.whole()))?;
+        let number = record::number(*id);
+        let (one, damaged) = sort(select.query([number])?, |row| Ok(Kept::read(row)?.whole()))?;
+        if one.is_empty() && damaged.is_empty() && is_open(file, number)? {
+            bad.push(Bad::Open(number));
+        }
         found.extend(one);
         bad.extend(damaged);
     }
     Ok((found, bad))
+}
+
+fn is_open(file: &Connection, id: i64) -> rusqlite::Result<bool> {
+    file.prepare_cached("SELECT 1 FROM open_deliveries WHERE id = ?1")?.exists([id])
 }
 
 pub(super) fn list(file: &Connection, filter: &Filter, max: usize) -> Found<Owed> {

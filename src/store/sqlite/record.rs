@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
+use serde::Deserialize;
 
 use super::dedupe::{self, Key};
 use crate::delivery::{Delivery, Id, Position, Progress, Status};
@@ -20,8 +21,10 @@ pub(super) enum Bad {
     Event(i64),
     /// The id of a delivery whose record or progress is bad.
     Delivery(i64),
-    /// The id of a delivery whose entry among the open ones is bad.
+    /// The id of a delivery whose entry among the open ones is bad, or stands there alone.
     Open(i64),
+    /// The id of a delivery that has not ended and is not among the open ones.
+    Unopened(i64),
 }
 
 /// CRC-32C over parts, each led by its length so that no byte can pass for one of the neighbouring part.
@@ -57,6 +60,12 @@ impl EventRow {
             envelope,
         }
     }
+}
+
+/// Whose an event is, of its envelope.
+#[derive(Deserialize)]
+pub(super) struct Owner<'e> {
+    pub(super) source: &'e str,
 }
 
 /// Reads `position, envelope, body, checksum`.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
+use super::absent::Why;
 use super::group::{Group, Work};
 use super::marks;
 use super::record::bytes;
@@ -48,6 +49,9 @@ fn remove(group: &mut Group<'_>, position: i64, removed: &mut Removed) -> rusqli
     }
     let events = group.file.prepare_cached("DELETE FROM events WHERE position = ?1")?.execute([position])?;
     removed.events += events as u64;
+    if events > 0 {
+        group.absent((position, position), Why::Removed)?;
+    }
     match position > group.marks.routed {
         true if events > 0 => group.lost(position),
         _ => group.removed_events(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::group::{Group, Work};
-use super::record::{DeliveryRow, Kept, OpenRow, ProgressRow, bytes};
+use super::record::{DeliveryRow, Kept, OpenRow, Owner, ProgressRow, bytes};
 use crate::delivery::{Position, Status};
 use crate::store::removal::Removal;
 
@@ -28,6 +28,7 @@ impl Work for Route {
             if *position <= group.marks.routed {
                 continue;
             }
+            route_old(group, *position)?;
             let is_removed = self.removal.holds(Position(*position as u64));
             for delivery in deliveries.iter().filter(|_| !is_removed) {
                 insert(group, delivery)?;
@@ -36,6 +37,21 @@ impl Work for Route {
         }
         Ok(())
     }
+}
+
+/// Whose events an earlier process accepted is looked up now that they go.
+fn route_old(group: &mut Group<'_>, position: i64) -> rusqlite::Result<()> {
+    if group.marks.routed >= group.marks.counted {
+        return Ok(());
+    }
+    let mut select = group.file.prepare_cached("SELECT envelope FROM events WHERE position > ?1 AND position <= ?2")?;
+    let mut rows = select.query(params![group.marks.routed, position.min(group.marks.counted)])?;
+    while let Some(row) = rows.next()? {
+        if let Ok(owner) = serde_json::from_slice::<Owner<'_>>(bytes(row, 0)?) {
+            group.routed_old(owner.source.into());
+        }
+    }
+    Ok(())
 }
 
 fn insert(group: &mut Group<'_>, row: &DeliveryRow) -> rusqlite::Result<()> {

@@ -1,10 +1,13 @@
 //! What the writer tells everybody: what is in the store, whether it failed, whether it is closed.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use super::absent::{Absent, Range};
 use crate::delivery::Position;
 use crate::store::backlog::{Backlog, Change};
 use crate::store::{Error, Result, Stats};
@@ -22,8 +25,16 @@ pub(super) struct Marks {
     pub(super) routed: i64,
     /// Up to here trimming found nothing more to remove. Not kept: after a start it looks again.
     pub(super) trimmed: i64,
+    /// Up to here events may be missing, because trimming has been there.
+    pub(super) floor: i64,
+    /// Up to here only the number of events of each source is known, not whose each is.
+    pub(super) counted: i64,
+    /// The greatest position when the number of unrouted events was last written.
+    pub(super) noted: i64,
     pub(super) dead_letters: u64,
     pub(super) quarantined: u64,
+    /// Events that are missing and nobody knows why.
+    pub(super) lost: u64,
 }
 
 /// See the file's first line.
@@ -32,22 +43,32 @@ pub(super) struct Shared {
     failure: watch::Sender<Option<String>>,
     last: watch::Sender<Position>,
     closed: AtomicBool,
+    full: AtomicBool,
     waiting: AtomicU64,
 }
 
 struct Board {
     marks: Marks,
     backlog: Backlog,
+    absent: Absent,
     bytes: u64,
 }
 
+/// What a commit changed.
+pub(super) struct Committed {
+    pub(super) marks: Marks,
+    pub(super) changes: Vec<Change>,
+    pub(super) absent: Vec<Range>,
+}
+
 impl Shared {
-    pub(super) fn new(marks: Marks, backlog: Backlog) -> Shared {
+    pub(super) fn new(marks: Marks, backlog: Backlog, absent: Absent) -> Shared {
         Shared {
             last: watch::Sender::new(Position(marks.last as u64)),
-            board: Mutex::new(Board { marks, backlog, bytes: 0 }),
+            board: Mutex::new(Board { marks, backlog, absent, bytes: 0 }),
             failure: watch::Sender::new(None),
             closed: AtomicBool::new(false),
+            full: AtomicBool::new(false),
             waiting: AtomicU64::new(0),
         }
     }
@@ -61,10 +82,14 @@ impl Shared {
     }
 
     /// Takes note of a commit.
-    pub(super) fn publish(&self, marks: Marks, changes: Vec<Change>) {
+    pub(super) fn publish(&self, Committed { marks, changes, absent }: Committed) {
         let mut board = self.board();
+        if board.marks.floor != marks.floor {
+            board.absent.forget(marks.floor);
+        }
         board.marks = marks;
         changes.into_iter().for_each(|change| board.backlog.apply(change));
+        absent.into_iter().for_each(|range| board.absent.add(range));
         drop(board);
         let last = Position(marks.last as u64);
         self.last.send_if_modified(|known| std::mem::replace(known, last) != last);
@@ -73,6 +98,19 @@ impl Shared {
     /// Follows the greatest position that was used.
     pub(super) fn last(&self) -> watch::Receiver<Position> {
         self.last.subscribe()
+    }
+
+    /// How many events are not routed, by source, and where the store stands.
+    pub(super) fn unrouted(&self) -> Unrouted {
+        let board = self.board();
+        let Marks { last, routed, .. } = board.marks;
+        Unrouted { last, routed, counts: board.backlog.unrouted().clone() }
+    }
+
+    /// What of these holes is not accounted for.
+    pub(super) fn unexplained(&self, holes: &[Range]) -> Vec<Range> {
+        let board = self.board();
+        board.absent.unexplained(holes, board.marks.floor)
     }
 
     pub(super) fn publish_bytes(&self, bytes: u64) {
@@ -87,6 +125,7 @@ impl Shared {
             routed: Position(board.marks.routed as u64),
             dead_letters: board.marks.dead_letters,
             quarantined: board.marks.quarantined,
+            lost: board.marks.lost,
             bytes: board.bytes,
         }
     }
@@ -95,6 +134,23 @@ impl Shared {
     pub(super) fn check(&self) -> Result<()> {
         match self.closed.load(Ordering::Acquire) || self.failure.borrow().is_some() {
             true => Err(self.gone()),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether the disk is full, so that nothing is accepted.
+    pub(super) fn is_full(&self) -> bool {
+        self.full.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_full(&self, is_full: bool) {
+        self.full.store(is_full, Ordering::Release);
+    }
+
+    /// Refuses to accept anything while the disk is full.
+    pub(super) fn check_room(&self) -> Result<()> {
+        match self.is_full() {
+            true => Err(full()),
             false => Ok(()),
         }
     }
@@ -147,6 +203,22 @@ impl Shared {
             false => Ok(place),
         }
     }
+}
+
+/// The answer while the disk is full.
+pub(super) fn full() -> Error {
+    Error::Unavailable("the disk is full".to_owned())
+}
+
+/// What is written about events that are not routed, so that a start need not read them all.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Unrouted {
+    /// The greatest position then.
+    pub(super) last: i64,
+    /// Events up to there were routed then.
+    pub(super) routed: i64,
+    /// How many of those between were of which source.
+    pub(super) counts: BTreeMap<Arc<str>, u64>,
 }
 
 /// Given back when it is dropped.

@@ -1,11 +1,11 @@
 //! What an earlier process left: read once, when the file is opened.
 
 use rusqlite::{Connection, params};
-use serde::Deserialize;
 
+use super::absent::{self, Absent};
 use super::dedupe::{self, Key, Window};
-use super::record::{bytes, checksum, integer, seal};
-use super::shared::Marks;
+use super::record::{Owner, bytes, checksum, integer, seal};
+use super::shared::{Marks, Unrouted};
 use super::{marks, quarantine};
 use crate::delivery::Position;
 use crate::event::Person;
@@ -17,6 +17,7 @@ use crate::store::{Settings, ago};
 pub(super) struct Start {
     pub(super) marks: Marks,
     pub(super) backlog: Backlog,
+    pub(super) absent: Absent,
     pub(super) window: Window,
     pub(super) key: Key,
     pub(super) suppressed: Person,
@@ -26,11 +27,12 @@ impl Start {
     pub(super) fn read(file: &Connection, settings: &Settings, now: Timestamp) -> rusqlite::Result<Start> {
         let key = key(file)?;
         let window = window(file, settings, now)?;
-        let marks = where_it_stands(file)?;
-        let backlog = backlog(file, marks.routed)?;
+        let mut marks = where_it_stands(file)?;
+        let backlog = backlog(file, &mut marks)?;
+        let absent = Absent::read(file)?;
         let suppressed = sound_mark(file, marks::SUPPRESSED)?;
         let suppressed = suppressed.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
-        Ok(Start { marks, backlog, window, key, suppressed })
+        Ok(Start { marks, backlog, absent, window, key, suppressed })
     }
 }
 
@@ -40,13 +42,27 @@ fn where_it_stands(file: &Connection) -> rusqlite::Result<Marks> {
     // Deliveries are written together with the mark, so it stands at least where they are.
     let last_routed = number("SELECT ifnull(max(id) >> 16, 0) FROM deliveries")?;
     let routed = position(file, marks::ROUTED)?.unwrap_or(0).max(last_routed);
+    let last = position(file, marks::LAST)?.unwrap_or(0).max(last_event).max(routed);
     Ok(Marks {
-        last: position(file, marks::LAST)?.unwrap_or(0).max(last_event).max(routed),
+        last,
         routed,
         trimmed: 0,
+        floor: floor(file, last)?,
+        counted: 0,
+        noted: 0,
         dead_letters: number("SELECT count(*) FROM deliveries WHERE status = 'dead_letter'")? as u64,
         quarantined: number("SELECT count(*) FROM quarantine")? as u64,
+        lost: absent::lost(file)?,
     })
+}
+
+/// A file that does not say how far trimming has been has no holes that could be told from those.
+fn floor(file: &Connection, last: i64) -> rusqlite::Result<i64> {
+    if let Some(floor) = position(file, marks::FLOOR)? {
+        return Ok(floor);
+    }
+    marks::write_position(file, marks::FLOOR, last)?;
+    Ok(last)
 }
 
 fn position(file: &Connection, name: &str) -> rusqlite::Result<Option<i64>> {
@@ -100,30 +116,55 @@ fn window(file: &Connection, settings: &Settings, now: Timestamp) -> rusqlite::R
     Ok(window)
 }
 
-/// Whose an event is: the only part of the envelope that is needed here.
-#[derive(Deserialize)]
-struct Owner<'a> {
-    source: &'a str,
-}
-
-fn backlog(file: &Connection, routed: i64) -> rusqlite::Result<Backlog> {
+/// Events that were there when their number was last written are not read again.
+fn backlog(file: &Connection, marks: &mut Marks) -> rusqlite::Result<Backlog> {
     let mut backlog = Backlog::default();
-    let mut select = file.prepare("SELECT position, envelope FROM events WHERE position > ?1 ORDER BY position")?;
-    let mut rows = select.query([routed])?;
-    while let Some(row) = rows.next()? {
-        // A damaged one is not counted; whoever reads it puts it aside.
-        if let Ok(owner) = serde_json::from_slice::<Owner<'_>>(bytes(row, 1)?) {
-            let source = match backlog.counts().get_key_value(owner.source) {
-                Some((source, _)) => source.clone(),
-                None => owner.source.into(),
-            };
-            backlog.apply(Change::Accepted(Position(integer(row, 0)? as u64), source));
+    let mut from = marks.routed;
+    if let Some(unrouted) = unrouted(file)?.filter(|unrouted| unrouted.last > marks.routed) {
+        (from, marks.counted, marks.noted) = (unrouted.last, unrouted.last, unrouted.last);
+        for (source, count) in &unrouted.counts {
+            backlog.add_old(Position(unrouted.last as u64), source, *count);
         }
+        // The number was written at the beginning of the commit that routed these.
+        let since = "SELECT position, envelope FROM events WHERE position > ?1 AND position <= ?2";
+        by_source(file, since, [unrouted.routed, marks.routed], |_, source| {
+            backlog.apply(Change::RoutedOld(source.into(), 1));
+        })?;
     }
+    let since = "SELECT position, envelope FROM events WHERE position > ?1 AND position <= ?2 ORDER BY position";
+    by_source(file, since, [from, i64::MAX], |position, source| {
+        let source = match backlog.counts().get_key_value(source) {
+            Some((source, _)) => source.clone(),
+            None => source.into(),
+        };
+        backlog.apply(Change::Accepted(position, source));
+    })?;
     for (source, count) in open_by_source(file)? {
         backlog.add(&source, count);
     }
     Ok(backlog)
+}
+
+fn unrouted(file: &Connection) -> rusqlite::Result<Option<Unrouted>> {
+    let text = sound_mark(file, marks::UNROUTED)?;
+    Ok(text.and_then(|text| serde_json::from_slice(&text).ok()))
+}
+
+/// Tells whose each event is. A damaged one is left out; whoever reads it puts it aside.
+fn by_source(
+    file: &Connection,
+    select: &str,
+    range: [i64; 2],
+    mut tell: impl FnMut(Position, &str),
+) -> rusqlite::Result<()> {
+    let mut select = file.prepare(select)?;
+    let mut rows = select.query(range)?;
+    while let Some(row) = rows.next()? {
+        if let Ok(owner) = serde_json::from_slice::<Owner<'_>>(bytes(row, 1)?) {
+            tell(Position(integer(row, 0)? as u64), owner.source);
+        }
+    }
+    Ok(())
 }
 
 fn open_by_source(file: &Connection) -> rusqlite::Result<Vec<(String, u64)>> {

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Deserialize;
 
+use super::file::PAGE_BYTES;
 use super::group::{Group, Work};
 use super::record::{Bad, bytes, integer};
 use super::{dedupe, quarantine};
@@ -25,10 +26,11 @@ pub(super) struct Step {
     pub(super) is_last: bool,
 }
 
-/// Removes the next routed events from before a time, with their ended deliveries; those that still have a delivery
-/// stay.
+/// Removes the next routed events from before a time, or any while the store holds more than so many bytes, with their
+/// ended deliveries; those that still have a delivery stay.
 pub(super) struct TrimEvents {
     pub(super) before: Timestamp,
+    pub(super) bytes_max: u64,
 }
 
 impl Work for TrimEvents {
@@ -40,7 +42,9 @@ impl Work for TrimEvents {
 
     fn run(&self, group: &mut Group<'_>) -> rusqlite::Result<Step> {
         let from = group.marks.trimmed;
-        let (old, damaged) = old_events(group, self.before)?;
+        let is_over = bytes_in_use(group.file)? > self.bytes_max;
+        let before = if is_over { Timestamp::MAX } else { self.before };
+        let (old, damaged) = old_events(group, before)?;
         for position in damaged {
             quarantine::put_aside(group, Bad::Event(position))?;
         }
@@ -48,9 +52,17 @@ impl Work for TrimEvents {
         let end = fewer_deliveries(group.file, from, old)?;
         let removed = remove(group.file, from, end)?;
         group.marks.trimmed = end;
+        group.marks.floor = group.marks.floor.max(end);
         group.removed_events();
         Ok(Step { removed, is_last: false })
     }
+}
+
+/// Bytes of the file without what is free in it.
+fn bytes_in_use(file: &Connection) -> rusqlite::Result<u64> {
+    let number = |sql: &str| file.prepare_cached(sql)?.query_row((), |row| row.get::<_, i64>(0));
+    let pages = number("PRAGMA page_count")? - number("PRAGMA freelist_count")?;
+    Ok(pages.max(0) as u64 * PAGE_BYTES as u64)
 }
 
 /// Only the age is needed here.

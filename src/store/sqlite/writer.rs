@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -17,7 +17,8 @@ use super::dedupe::Window;
 use super::file;
 use super::group::{Group, Work};
 use super::lock::Lock;
-use super::shared::Shared;
+use super::room::Room;
+use super::shared::{self, Shared};
 use crate::metrics::Metrics;
 use crate::store::{Error, Result};
 
@@ -25,12 +26,15 @@ use crate::store::{Error, Result};
 const CALLS_MAX: usize = 1024;
 /// Rows after which a group takes no further call.
 const ROWS_MAX: usize = 8192;
-/// Pages in the write-ahead log from which on they are brought home.
-const CHECKPOINT_PAGES: i64 = 4000;
+/// Pages in the write-ahead log from which on they are brought home: 8 MiB, which holds up callers for a few hundredths of
+/// a second, and needs no more room than the ballast gives back when the disk is full.
+const CHECKPOINT_PAGES: i64 = 1000;
 /// After a checkpoint that readers cut short, try again when the log has grown by this many pages.
-const CHECKPOINT_STEP: i64 = 1000;
+const CHECKPOINT_STEP: i64 = 500;
 /// Pages in the log from which on a checkpoint waits for the readers: 256 MiB.
 const CHECKPOINT_FORCE: i64 = 32_768;
+/// The same while the disk is full, when the log had better not grow.
+const CHECKPOINT_PAGES_FULL: i64 = 64;
 /// How often the size on disk is looked up.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
 
@@ -45,6 +49,8 @@ pub(super) enum Message {
 /// A piece of work with somebody who waits for it.
 pub(super) trait Call: Send {
     fn weight(&self) -> usize;
+    /// Whether it may not be written while the disk is full.
+    fn adds(&self) -> bool;
     fn run(&mut self, group: &mut Group<'_>) -> rusqlite::Result<()>;
     /// Tells the caller: what it came to, or why it was not written.
     fn answer(self: Box<Self>, outcome: Result<()>);
@@ -67,6 +73,10 @@ impl<W: Work> Call for Waiting<W> {
         self.work.weight()
     }
 
+    fn adds(&self) -> bool {
+        W::ADDS
+    }
+
     fn run(&mut self, group: &mut Group<'_>) -> rusqlite::Result<()> {
         self.answer = Some(self.work.run(group)?);
         Ok(())
@@ -86,6 +96,7 @@ pub(super) struct Writer {
     pub(super) window: Window,
     pub(super) shared: Arc<Shared>,
     pub(super) metrics: Metrics,
+    pub(super) room: Room,
     /// Whether the last group could not be written: said once, not for every call while a disk is full.
     pub(super) is_refusing: bool,
     /// Let go last, when the file is closed.
@@ -108,8 +119,12 @@ impl Writer {
     fn work(mut self, calls: &Receiver<Message>) {
         let mut checkpoint = Checkpoint::default();
         let mut measured_at = Instant::now();
-        while let Ok(first) = calls.recv() {
-            let (group, closing) = gather(first, calls);
+        while let Some(first) = self.hear(calls) {
+            let (group, closing) = match first {
+                Ok(first) => gather(first, calls),
+                Err(Nobody) => (Vec::new(), None),
+            };
+            self.room.look();
             self.write(group);
             if !self.shared.has_failed() {
                 checkpoint.run(&self.file, &self.shared);
@@ -130,8 +145,23 @@ impl Writer {
         self.finish();
     }
 
+    /// Waits for a call. `None`: nobody can call any more.
+    fn hear(&self, calls: &Receiver<Message>) -> Option<std::result::Result<Message, Nobody>> {
+        let Some(patience) = self.room.patience() else { return calls.recv().ok().map(Ok) };
+        match calls.recv_timeout(patience) {
+            Ok(message) => Some(Ok(message)),
+            Err(RecvTimeoutError::Timeout) => Some(Err(Nobody)),
+            Err(RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
     /// Writes calls together. One that fails by its own fault is found by writing each alone.
     fn write(&mut self, mut calls: Vec<Box<dyn Call>>) {
+        if self.shared.is_full() {
+            let (adding, others) = calls.into_iter().partition(|call| call.adds());
+            answer_all(adding, &shared::full());
+            calls = others;
+        }
         if calls.is_empty() {
             return;
         }
@@ -143,6 +173,8 @@ impl Writer {
             Err(error) if calls.len() > 1 && file::is_own_fault(&error) => {
                 calls.into_iter().for_each(|call| self.write(vec![call]));
             }
+            // With what was kept back those are written that add nothing.
+            Err(error) if file::is_full(&error) && self.room.run_out() => self.write(calls),
             Err(error) => self.refuse(calls, file::explain(error)),
         }
     }
@@ -151,9 +183,9 @@ impl Writer {
         let begun = Instant::now();
         let mut group = Group::begin(&self.file, self.shared.marks(), &mut self.window)?;
         calls.iter_mut().try_for_each(|call| call.run(&mut group))?;
-        let (marks, changes) = group.commit()?;
+        let committed = group.commit(|| self.shared.unrouted())?;
         self.metrics.store_commit_duration_seconds.observe(begun.elapsed().as_secs_f64());
-        self.shared.publish(marks, changes);
+        self.shared.publish(committed);
         Ok(())
     }
 
@@ -171,7 +203,7 @@ impl Writer {
             _ => tracing::warn!(%error, "The store cannot be written now; callers are told to come again"),
         }
         self.is_refusing = true;
-        calls.into_iter().for_each(|call| call.answer(Err(error.clone())));
+        answer_all(calls, &error);
     }
 
     fn measure(&self) {
@@ -190,6 +222,13 @@ impl Writer {
         drop(file);
         drop(lock);
     }
+}
+
+/// Nobody has called within the time.
+struct Nobody;
+
+fn answer_all(calls: Vec<Box<dyn Call>>, error: &Error) {
+    calls.into_iter().for_each(|call| call.answer(Err(error.clone())));
 }
 
 /// All calls that wait now, up to a bound; and whether the last of them was to close.
@@ -216,25 +255,30 @@ fn gather(first: Message, calls: &Receiver<Message>) -> (Vec<Box<dyn Call>>, Opt
 struct Checkpoint {
     /// Pages in the log after the last checkpoint.
     last: i64,
+    /// Whether the last one could not be made: said once.
+    is_stuck: bool,
 }
 
 impl Checkpoint {
     /// Done between groups, when the callers have their answers.
     fn run(&mut self, file: &Connection, shared: &Shared) {
-        if let Err(error) = self.attempt(file) {
-            match file::explain(error) {
-                Error::Failed(why) => shared.fail(&why),
-                error => tracing::warn!(%error, "The write-ahead log could not be brought home yet"),
+        match self.attempt(file, shared.is_full()).map_err(file::explain) {
+            Ok(()) => self.is_stuck = false,
+            Err(Error::Failed(why)) => shared.fail(&why),
+            Err(error) if !std::mem::replace(&mut self.is_stuck, true) => {
+                tracing::warn!(%error, "The write-ahead log could not be brought home yet");
             }
+            Err(_) => {}
         }
     }
 
-    fn attempt(&mut self, file: &Connection) -> rusqlite::Result<()> {
+    fn attempt(&mut self, file: &Connection, is_full: bool) -> rusqlite::Result<()> {
         let pages = checkpoint_now(file, "NOOP")?;
         if pages < self.last {
             self.last = 0;
         }
-        if pages < CHECKPOINT_PAGES || pages < self.last + CHECKPOINT_STEP {
+        let (least, step) = if is_full { (CHECKPOINT_PAGES_FULL, 0) } else { (CHECKPOINT_PAGES, CHECKPOINT_STEP) };
+        if pages < least || pages < self.last + step {
             return Ok(());
         }
         self.last = pages;

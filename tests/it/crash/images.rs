@@ -40,6 +40,16 @@ enum Mood {
 }
 
 impl Disk {
+    /// One file, which is all on the disk.
+    pub fn with(name: &str, bytes: Vec<u8>) -> Disk {
+        let file = File { synced: bytes.clone(), seen: bytes, since: Vec::new() };
+        Disk {
+            files: BTreeMap::from([(name.to_owned(), file)]),
+            folder: Vec::new(),
+            there: BTreeMap::from([(name.to_owned(), true)]),
+        }
+    }
+
     pub fn apply(&mut self, record: &Record) {
         let Record { moment, file: name, deed } = record;
         match deed {
@@ -65,6 +75,16 @@ impl Disk {
                 true => drop(self.there.insert(name, is_there)),
                 false => self.folder.push((moment, name, is_there)),
             }
+        }
+    }
+
+    /// Writes what the next process finds when this one is killed now.
+    pub fn kill(&self, directory: &Path) {
+        let mut there = self.there.clone();
+        there.extend(self.folder.iter().map(|(_, name, is_there)| (name.clone(), *is_there)));
+        for (name, _) in there.iter().filter(|(_, is_there)| **is_there) {
+            let bytes = self.files.get(name).map_or(&[][..], |file| &file.seen);
+            std::fs::write(directory.join(name), bytes).unwrap();
         }
     }
 

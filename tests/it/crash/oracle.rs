@@ -123,7 +123,8 @@ fn which(record: &str) -> Which {
     tagged(delivery.payload.expect("every payload fits").get()).expect("every payload is tagged")
 }
 
-/// The acknowledged events of which Intercom shows nothing.
+/// The acknowledged events of which Intercom shows nothing. Those of a person whose contact was never asked for have
+/// nowhere to go.
 pub fn missing(state: &Value, wanted: &HashSet<Which>) -> Vec<Which> {
     let state = state.to_string();
     let there: HashSet<Which> = state.split("tag-").skip(1).filter_map(|rest| tagged(&format!("tag-{rest}"))).collect();
@@ -133,7 +134,8 @@ pub fn missing(state: &Value, wanted: &HashSet<Which>) -> Vec<Which> {
         Step::Identify => newest(which.0).is_some_and(|newest| newest >= which.1),
         Step::Group | Step::Track => there.contains(which),
     };
-    wanted.iter().filter(|which| !is_there(which)).copied().collect()
+    let is_asked_for = |which: &Which| wanted.contains(&(which.0, identified_at(which.0)));
+    wanted.iter().filter(|which| is_asked_for(which) && !is_there(which)).copied().collect()
 }
 
 /// A number may come again, but only the last one, and none that skips ahead. What came before the person's contact was

@@ -164,7 +164,7 @@ fn moments(story: &Story, cuts: u64, luck: &mut fastrand::Rng) -> Vec<u64> {
 
 /// Opens what the disk holds, and compares it with what the world outside knew by then. Answers how much of that there was.
 async fn check(directory: &Path, story: &Story, moment: u64) -> Result<usize, String> {
-    let (settings, metrics) = (Settings::default(), Metrics::new());
+    let (settings, metrics) = (Settings { ballast_bytes: 0, ..Settings::default() }, Metrics::new());
     let opening = Opening { settings: &settings, directory, metrics: &metrics, now: now() };
     let store = Sqlite::open(&opening).map_err(|error| format!("it does not open: {error}"))?;
     let events = store.events(Position(0), usize::MAX).await.map_err(|error| error.to_string())?;
@@ -211,7 +211,7 @@ fn numbered(events: &[Stored]) -> Result<BTreeMap<(u64, u64), Position>, String>
 /// Everything fits together: no damage, no gap, a delivery for each routed event, ids known.
 async fn check_whole(store: &Sqlite, events: &[Stored]) -> Result<(), String> {
     let stats = store.stats();
-    if stats.quarantined != 0 || stats.last.0 != events.len() as u64 || stats.routed > stats.last {
+    if stats.quarantined + stats.lost != 0 || stats.last.0 != events.len() as u64 || stats.routed > stats.last {
         return Err(format!("{} events, and {stats:?}", events.len()));
     }
     let ids = (1..=stats.routed.0).map(|position| Id { position: Position(position), number: 0 }).collect();

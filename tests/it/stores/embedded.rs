@@ -182,10 +182,10 @@ async fn a_file_that_is_not_ours_is_refused_and_left_alone() {
     let directory = TempDir::new().unwrap();
     open(&directory).close().await;
     let file = peek(&directory);
-    file.pragma_update(None, "user_version", 7).unwrap();
-    check_refused(&directory, &["version 7", "up to 2"]);
+    file.pragma_update(None, "user_version", 70).unwrap();
+    check_refused(&directory, &["version 70", "up to "]);
     file.pragma_update(None, "application_id", 0x1234).unwrap();
-    check_refused(&directory, &["0x1234 version 7", "version 2"]);
+    check_refused(&directory, &["0x1234 version 70", "version "]);
     drop(file);
 
     let directory = TempDir::new().unwrap();
@@ -367,4 +367,104 @@ async fn room_is_given_back_after_trimming() {
     let before = pages();
     assert_eq!(store.trim(now(1000)).await.unwrap(), 20_000);
     assert!(pages() < before / 3, "{before} pages, then {}", pages());
+}
+
+#[tokio::test]
+async fn an_event_that_vanished_is_counted_once_and_for_good() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&directory);
+    accept(&store, "website", &["a", "b", "c", "d", "e", "f"]).await;
+    store.remove(vec![Position(2)]).await.unwrap();
+    assert_eq!(messages(&store, 0, 10).await, ["a", "c", "d", "e", "f"]);
+    assert_eq!(store.stats().lost, 0, "one was taken out on request");
+    assert_eq!(peek(&directory).execute("DELETE FROM events WHERE position IN (3, 4, 6)", ()).unwrap(), 3);
+    assert_eq!(messages(&store, 0, 10).await, ["a", "e"]);
+    assert_eq!(messages(&store, 0, 10).await, ["a", "e"]);
+    assert_eq!(store.stats().lost, 3);
+    check_stats(&store, 2, 0, 0);
+    store.close().await;
+    let store = open(&directory);
+    assert_eq!(store.stats().lost, 3);
+    assert_eq!(store.accept(vec![event("website", "g")]).await.unwrap(), [at(7)]);
+    store.route(vec![route(7, vec![])]).await.unwrap();
+    store.trim(now(1000)).await.unwrap();
+    assert_eq!(messages(&store, 0, 10).await, [""; 0]);
+    assert_eq!(store.stats().lost, 3, "what trimming removed is not lost");
+}
+
+#[tokio::test]
+async fn looking_through_finds_what_nobody_reads() {
+    let directory = TempDir::new().unwrap();
+    let store = filled(&directory).await;
+    let (open_one, gone) = (id(1, 0).to_number(), id(2, 0).to_number());
+    let file = peek(&directory);
+    file.execute(&format!("DELETE FROM open_deliveries WHERE id = {open_one}"), ()).unwrap();
+    file.execute("UPDATE events SET checksum = 0 WHERE position = 1", ()).unwrap();
+    drop(file);
+    store.trim(now(0)).await.unwrap();
+    assert_eq!(open_ids(&store).await, [id(1, 0), id(2, 0)], "the entry was written anew");
+    assert_eq!(store.stats().quarantined, 2);
+    peek(&directory).execute(&format!("DELETE FROM deliveries WHERE id = {gone}"), ()).unwrap();
+    assert_eq!(ids(&store, &[id(2, 0)]).await, []);
+    assert_eq!(open_ids(&store).await, [id(1, 0)], "nothing waits for a delivery that is gone");
+    assert_eq!(store.stats().quarantined, 3);
+}
+
+#[tokio::test]
+async fn a_log_damaged_in_the_middle_is_kept_and_said_so() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&directory);
+    for n in 0..20 {
+        accept(&store, "website", &[&format!("m{n}")]).await;
+    }
+    let copy = TempDir::new().unwrap();
+    for name in ["interline.db", "interline.db-wal"] {
+        std::fs::copy(directory.path().join(name), copy.path().join(name)).unwrap();
+    }
+    let log = copy.path().join("interline.db-wal");
+    let mut bytes = std::fs::read(&log).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 4;
+    std::fs::write(&log, &bytes).unwrap();
+    let after = open(&copy);
+    assert!((1..19).contains(&after.stats().last.0), "what stands before the damage is there");
+    assert_eq!(after.stats().quarantined, 1);
+    let kept = copy.path().join("interline.db-wal.damaged-1");
+    assert_eq!(std::fs::read(&kept).unwrap(), bytes);
+    assert_eq!(std::fs::metadata(&log).unwrap().len(), 0, "the damage is not found again");
+    after.close().await;
+    assert_eq!(open(&copy).stats().quarantined, 1);
+}
+
+#[tokio::test]
+async fn a_start_counts_what_is_waiting_without_reading_it() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&directory);
+    for n in 0..60 {
+        let source = if n % 3 == 0 { "backend" } else { "website" };
+        store.accept((0..100).map(|i| event(source, &format!("{n}/{i}"))).collect()).await.unwrap();
+    }
+    store.route((1..=150).map(|position| route(position, vec![])).collect()).await.unwrap();
+    let counts = |store: &Sqlite| {
+        let stats = store.stats();
+        ["backend", "website"].map(|source| stats.backlog.get(source).copied().unwrap_or_default())
+    };
+    assert_eq!(counts(&store), [1900, 3950]);
+    store.close().await;
+    // A number stands in the file, so it does not matter that these cannot be read.
+    let file = peek(&directory);
+    file.execute("UPDATE events SET envelope = 'x' WHERE position BETWEEN 1000 AND 1100", ()).unwrap();
+    drop(file);
+    let store = open(&directory);
+    assert_eq!(counts(&store), [1900, 3950]);
+    store.route((151..=400).map(|position| route(position, vec![])).collect()).await.unwrap();
+    assert_eq!(counts(&store), [1800, 3800]);
+    store.close().await;
+    let store = open(&directory);
+    assert_eq!(counts(&store), [1800, 3800]);
+    store.route(vec![route(6000, vec![])]).await.unwrap();
+    assert_eq!(counts(&store), [0, 0], "nothing stays behind for what could not be read");
+    accept(&store, "website", &["z"]).await;
+    store.close().await;
+    assert_eq!(counts(&open(&directory)), [0, 1]);
 }

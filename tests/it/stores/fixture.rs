@@ -13,20 +13,32 @@ use tempfile::TempDir;
 /// Where one test keeps one kind of store.
 pub struct Place {
     kind: &'static store::Kind,
+    settings: Settings,
     pub directory: TempDir,
 }
 
 /// Runs a test on every kind of store, each in a place of its own.
 pub async fn each(test: impl AsyncFn(Place)) {
+    each_with(usual(), test).await;
+}
+
+/// The same with other settings.
+pub async fn each_with(settings: Settings, test: impl AsyncFn(Place)) {
     for kind in STORES {
         eprintln!("store: {}", kind.name);
-        test(Place { kind, directory: TempDir::new().unwrap() }).await;
+        test(Place { kind, settings: settings.clone(), directory: TempDir::new().unwrap() }).await;
     }
+}
+
+/// The defaults, but for room on the disk that these tests do not need.
+fn usual() -> Settings {
+    Settings { ballast_bytes: 0, ..Settings::default() }
 }
 
 impl Place {
     pub fn open(&self) -> Arc<dyn Store> {
-        opening(self.directory.path(), |opening| (self.kind.open)(opening).unwrap())
+        let open = |opening: &Opening<'_>| (self.kind.open)(opening).unwrap();
+        opening_with(self.settings.clone(), self.directory.path(), open)
     }
 
     /// The same data after a clean end and a new start; a store that does not outlive its process stays as it is.
@@ -41,7 +53,12 @@ impl Place {
 
 /// Opens something in a directory at hour 0.
 pub fn opening<T>(directory: &std::path::Path, open: impl FnOnce(&Opening<'_>) -> T) -> T {
-    open(&Opening { settings: &Settings::default(), directory, metrics: &Metrics::new(), now: now(0) })
+    opening_with(usual(), directory, open)
+}
+
+/// The same with other settings.
+pub fn opening_with<T>(settings: Settings, directory: &std::path::Path, open: impl FnOnce(&Opening<'_>) -> T) -> T {
+    open(&Opening { settings: &settings, directory, metrics: &Metrics::new(), now: now(0) })
 }
 
 /// The moment these tests live in, so many hours later.

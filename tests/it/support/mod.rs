@@ -104,7 +104,7 @@ impl Served {
             .spawn()
             .unwrap();
         let client = http();
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let ready = client.get(format!("http://{admin}/readyz")).send().await;
             if ready.is_ok_and(|reply| reply.status() == 200) {
@@ -112,7 +112,7 @@ impl Served {
             }
             let log = || std::fs::read_to_string(directory.join("log")).unwrap_or_default();
             assert!(child.try_wait().unwrap().is_none(), "the service ended by itself:\n{}", log());
-            assert!(Instant::now() < deadline, "the service was not ready within 20 s:\n{}", log());
+            assert!(Instant::now() < deadline, "the service was not ready within 60 s:\n{}", log());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -121,6 +121,12 @@ impl Served {
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// The exit code, when it has ended by itself; -1 for a signal.
+    pub fn ended(&mut self) -> Option<i32> {
+        let status = self.child.try_wait().unwrap()?;
+        Some(status.code().unwrap_or(-1))
     }
 
     /// SIGTERM, and the exit code.

@@ -1,0 +1,115 @@
+//! What can be told of the write-ahead log before SQLite reads it: whether it was damaged, not merely cut short.
+//!
+//! # Why
+//! SQLite takes the first frame whose checksum does not hold for the end of the log. After a power cut that is so; but a
+//! flipped bit in the middle takes away everything behind it without a word. A group is synced before the next one is
+//! begun, so at most one commit can be cut short: more commits behind the first bad frame were on stable storage.
+//! The format is SQLite's, <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+const HEAD: usize = 32;
+const FRAME_HEAD: usize = 24;
+/// Pages have at most this many bytes.
+const PAGE_MAX: u32 = 65_536;
+
+/// What stands behind the part of a log that SQLite will read.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Beyond {
+    /// Frames of the same generation.
+    pub(super) frames: u64,
+    /// Commits among them.
+    pub(super) commits: u64,
+}
+
+impl Beyond {
+    /// Whether more is lost than a power cut can take.
+    pub(super) fn is_damage(&self) -> bool {
+        self.commits > 1
+    }
+}
+
+/// Reads a log. One that is not there or empty has nothing beyond.
+pub(super) fn examine(path: &Path) -> io::Result<Beyond> {
+    match File::open(path) {
+        Ok(file) => look(BufReader::with_capacity(1 << 18, file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Beyond::default()),
+        Err(error) => Err(error),
+    }
+}
+
+fn look(mut log: impl Read) -> io::Result<Beyond> {
+    let mut head = [0; HEAD];
+    if !fill(&mut log, &mut head)? {
+        return Ok(Beyond::default());
+    }
+    let page = word(&head, 8);
+    let is_plausible = page.is_power_of_two() && (512..=PAGE_MAX).contains(&page);
+    let page = if is_plausible { page as usize } else { super::file::PAGE_BYTES };
+    let is_big = word(&head, 0) & 1 == 1;
+    let mut sum = Sum::default();
+    sum.add(&head[..24], is_big);
+    let mut holds = is_plausible && word(&head, 0) >> 1 == 0x377f_0682 >> 1 && sum.is(&head[24..]);
+    // Without a sound head the frames say which generation is the newest one.
+    let mut salt = holds.then(|| long(&head, 16));
+    let mut frame = vec![0; FRAME_HEAD + page];
+    let mut beyond = Beyond::default();
+    while fill(&mut log, &mut frame)? {
+        if holds {
+            sum.add(&frame[..8], is_big);
+            sum.add(&frame[FRAME_HEAD..], is_big);
+            holds = Some(long(&frame, 8)) == salt && sum.is(&frame[16..24]);
+        }
+        if holds {
+            continue;
+        }
+        let generation = *salt.get_or_insert(long(&frame, 8));
+        if generation == long(&frame, 8) {
+            beyond.frames += 1;
+            beyond.commits += u64::from(word(&frame, 4) != 0);
+        }
+    }
+    Ok(beyond)
+}
+
+/// False at the end, also when that comes within the buffer.
+fn fill(log: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
+    match log.read_exact(buffer) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
+}
+
+fn long(bytes: &[u8], at: usize) -> u64 {
+    u64::from_be_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
+}
+
+/// The running checksum of a log.
+#[derive(Debug, Default)]
+struct Sum(u32, u32);
+
+impl Sum {
+    fn add(&mut self, bytes: &[u8], is_big: bool) {
+        let (pairs, _) = bytes.as_chunks::<8>();
+        for pair in pairs {
+            let (one, two) = pair.split_at(4);
+            let read = |half: &[u8]| {
+                let half = half.try_into().expect("four bytes");
+                if is_big { u32::from_be_bytes(half) } else { u32::from_le_bytes(half) }
+            };
+            self.0 = self.0.wrapping_add(read(one)).wrapping_add(self.1);
+            self.1 = self.1.wrapping_add(read(two)).wrapping_add(self.0);
+        }
+    }
+
+    fn is(&self, stored: &[u8]) -> bool {
+        (self.0, self.1) == (word(stored, 0), word(stored, 4))
+    }
+}
