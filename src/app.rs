@@ -89,7 +89,12 @@ impl App {
         let trimming = tokio::spawn(trim(store.clone(), clock.clone()));
         let (again, current) = (reloader.clone(), reloader.clone());
         let hands: Hands = Arc::new(move || current.connections().iter().filter_map(|one| hand(one)).collect());
+        let letters = router.letters();
         let parts = admin::Parts {
+            letters: Arc::new(move |handling| {
+                let letters = letters.clone();
+                Box::pin(async move { letters.handle(handling).await })
+            }),
             store: store.clone(),
             metrics,
             clock: clock.clone(),

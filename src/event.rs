@@ -13,7 +13,7 @@ use crate::json::{self, Json, Malformed, Object};
 
 mod person;
 
-pub use person::{COMPANY, Person, names};
+pub use person::{ANONYMOUS, COMPANY, EMAIL, Person, USER, names};
 
 /// The members an event may have at its top (reference: Segment spec, common fields).
 pub const MEMBERS: [&str; 20] = [

@@ -59,6 +59,20 @@ fn is_last_day(text: &str) -> bool {
     pieces.is_ok_and(|pieces| pieces.date() == civil::Date::MAX)
 }
 
+/// Reads a moment from what a person asks for: as [`parse`] does, or so long before `now`, like `90s`, `30m`, `2h` or `7d`.
+pub fn parse_or_ago(text: &str, now: Timestamp) -> Option<Timestamp> {
+    let text = text.trim();
+    let unit = match text.chars().last()? {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return parse(text),
+    };
+    let count: i64 = text[..text.len() - 1].parse().ok().filter(|count| *count >= 0)?;
+    now.checked_sub(jiff::SignedDuration::from_secs(count.checked_mul(unit)?)).ok()
+}
+
 /// Reads a moment from a Unix time in s, ms or µs.
 pub fn from_number(number: f64) -> Option<Timestamp> {
     if !number.is_finite() || number < 0.0 {
@@ -93,6 +107,20 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: Option<&str>) {
         assert_eq!(parse(text).map(to_text).as_deref(), expected, "{text}");
+    }
+
+    #[test]
+    fn a_person_may_ask_for_a_time_ago() {
+        let now = parse("2026-01-08T12:00:00Z").unwrap();
+        let read = |text: &str| parse_or_ago(text, now).map(to_text);
+        assert_eq!(read("90s").as_deref(), Some("2026-01-08T11:58:30.000Z"));
+        assert_eq!(read(" 30m ").as_deref(), Some("2026-01-08T11:30:00.000Z"));
+        assert_eq!(read("2h").as_deref(), Some("2026-01-08T10:00:00.000Z"));
+        assert_eq!(read("7d").as_deref(), Some("2026-01-01T12:00:00.000Z"));
+        assert_eq!(read("2026-01-02").as_deref(), Some("2026-01-02T00:00:00.000Z"));
+        for wrong in ["", "d", "-1d", "1w", "1.5h", "9223372036854775807d", "soon"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! `interline deliveries`: the newest deliveries of a running router, and the whole story of one.
 
 use clap::{Args, Subcommand};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::remote::{Remote, segment};
+use super::filters::{Filters, Pairs, query};
+use super::remote::{Api, Remote, segment};
 use super::table::{self, Table};
 use super::{Format, Verdict, print, runtime};
 
@@ -25,18 +26,19 @@ pub(super) struct Deliveries {
 #[derive(Debug, Subcommand)]
 enum What {
     /// The newest ones, newest first.
-    #[command(after_help = "Example:\n  interline deliveries list --destination intercom --status waiting")]
+    #[command(after_help = "Examples:\n  interline deliveries list --destination intercom --status waiting\n  \
+    interline deliveries list --user-id u-1 --since 1d\n\n\
+    A person is looked for through all deliveries that the other conditions leave; --since makes that quick.")]
     List {
         /// pending, waiting, delivered, skipped or dead_letter.
         #[arg(long)]
         status: Option<String>,
-        /// Only of this destination.
-        #[arg(long)]
-        destination: Option<String>,
+        #[command(flatten)]
+        filters: Filters,
         /// Only older ones than this: the next page.
         #[arg(long, value_name = "ID")]
         before: Option<String>,
-        /// How many, at most 500.
+        /// How many, at most.
         #[arg(long, default_value_t = 50)]
         limit: usize,
     },
@@ -52,22 +54,17 @@ impl Deliveries {
     pub(super) fn run(self) -> anyhow::Result<Verdict> {
         runtime()?.block_on(async {
             let api = self.remote.api_or_usual()?;
-            let path = match &self.what {
-                What::Show { id } => format!("/api/deliveries/{}", segment(id)),
-                What::List { status, destination, before, limit } => {
-                    let limit = limit.to_string();
-                    let pairs = [("status", status), ("destination", destination), ("before", before)];
-                    let pairs = pairs.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
-                    let query: String = url::form_urlencoded::Serializer::new(String::new())
-                        .extend_pairs(pairs.chain([("limit", limit.as_str())]))
-                        .finish();
-                    format!("/api/deliveries?{query}")
+            let answer = match &self.what {
+                What::Show { id } => api.get(&format!("/api/deliveries/{}", segment(id))).await?,
+                What::List { status, filters, before, limit } => {
+                    let mut pairs = filters.pairs();
+                    pairs.extend(status.clone().map(|status| ("status", status)));
+                    paged(&api, "deliveries", "/api/deliveries", pairs, before, *limit).await?
                 }
             };
-            let answer = api.get(&path).await?;
             match (self.format, &self.what) {
                 (Format::Json, _) => print(answer),
-                (Format::Human, What::List { .. }) => list(&answer),
+                (Format::Human, What::List { .. }) => list(&answer, "deliveries"),
                 (Format::Human, What::Show { .. }) => show(&answer).into_iter().for_each(print),
             }
             Ok(Verdict::Fine)
@@ -75,9 +72,36 @@ impl Deliveries {
     }
 }
 
-fn list(answer: &Value) {
+/// The most that one page has.
+const PAGE: usize = 500;
+
+/// Asks for pages until there are as many as were asked for.
+pub(super) async fn paged(
+    api: &Api,
+    name: &str,
+    path: &str,
+    pairs: Pairs,
+    before: &Option<String>,
+    limit: usize,
+) -> anyhow::Result<Value> {
+    let (mut rows, mut before) = (Vec::new(), before.clone());
+    loop {
+        let mut page = pairs.clone();
+        page.push(("limit", (limit.max(1) - rows.len()).min(PAGE).to_string()));
+        page.extend(before.map(|id| ("before", id)));
+        let mut answer = api.get(&query(path, &page)).await?;
+        rows.extend(answer[name].as_array_mut().map(std::mem::take).unwrap_or_default());
+        before = answer["next"].as_str().map(str::to_owned);
+        if before.is_none() || rows.len() >= limit {
+            return Ok(json!({ name: rows, "next": before }));
+        }
+    }
+}
+
+/// Prints a page as a table.
+pub(super) fn list(answer: &Value, name: &str) {
     const HEADS: [&str; 7] = ["id", "status", "destination", "mapping", "attempts", "accepted_at", "why"];
-    let rows = answer["deliveries"].as_array().into_iter().flatten().map(|row| {
+    let rows = answer[name].as_array().into_iter().flatten().map(|row| {
         let why = ["reason", "code"].iter().find_map(|name| row["status"][*name].as_str());
         let cells = [
             &row["id"],
@@ -99,7 +123,8 @@ fn list(answer: &Value) {
     }
 }
 
-fn show(answer: &Value) -> Vec<String> {
+/// The whole story of one.
+pub(super) fn show(answer: &Value) -> Vec<String> {
     let delivery = &answer["delivery"];
     let mut lines = vec![
         format!("delivery   {}", plain(&delivery["id"])),
@@ -109,6 +134,10 @@ fn show(answer: &Value) -> Vec<String> {
         format!("status     {}", status(&delivery["status"])),
         format!("event      {}", answer["event"]),
     ];
+    for handled in delivery["handled"].as_array().into_iter().flatten() {
+        let text = |name: &str| plain(&handled[name]);
+        lines.push(format!("by hand    {} {} by {}, after {}", text("at"), text("deed"), text("by"), text("code")));
+    }
     match answer["unfit"].is_null() {
         true => lines.push(format!("payload    {}", answer["payload"])),
         false => lines.push(format!("unfit      {}", answer["unfit"])),

@@ -6,9 +6,11 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::telemetry::printable;
 
+mod bar;
 mod cases;
 mod check;
 mod connect;
+mod dead_letters;
 mod delete_user;
 mod deliveries;
 mod demo;
@@ -16,6 +18,7 @@ mod destinations;
 mod events;
 mod explain;
 mod files;
+mod filters;
 mod import;
 mod intercom;
 mod reading;
@@ -59,6 +62,8 @@ enum Command {
     DeleteUser(delete_user::DeleteUser),
     /// List deliveries of a running router, or show the whole story of one.
     Deliveries(deliveries::Deliveries),
+    /// Look at what could not be delivered, attempt it again, or discard it.
+    DeadLetters(dead_letters::DeadLetters),
     /// Run the stand-in Intercom alone.
     Sandbox(sandbox::Sandbox),
     /// Print the JSON Schemas that editors use.
@@ -115,6 +120,7 @@ pub fn run() -> ExitCode {
         Command::Intercom(command) => command.run(),
         Command::DeleteUser(command) => command.run(),
         Command::Deliveries(command) => command.run(),
+        Command::DeadLetters(command) => command.run(),
         Command::Sandbox(command) => command.run(),
         Command::Schema(command) => command.run(),
         Command::Completions { shell } => {

@@ -69,7 +69,26 @@ impl Api {
         good(status, body)
     }
 
+    /// Reads text.
+    pub(super) async fn text(&self, path: &str) -> anyhow::Result<String> {
+        let reply = self.reply(Method::Get, path, None).await?;
+        if !(200..300).contains(&reply.status) {
+            good(reply.status, self.document(path, &reply)?)?;
+        }
+        String::from_utf8(reply.body.to_vec()).with_context(|| format!("{} answers {path} with no text", self.url))
+    }
+
     async fn send(&self, method: Method, path: &str, body: Option<String>) -> anyhow::Result<(u16, Value)> {
+        let reply = self.reply(method, path, body).await?;
+        Ok((reply.status, self.document(path, &reply)?))
+    }
+
+    fn document(&self, path: &str, Reply { status, body, .. }: &Reply) -> anyhow::Result<Value> {
+        let read = serde_json::from_slice(body);
+        read.with_context(|| format!("{} answers {path} with status {status} and no JSON", self.url))
+    }
+
+    async fn reply(&self, method: Method, path: &str, body: Option<String>) -> anyhow::Result<Reply> {
         let json = |name: &'static str| (name.into(), "application/json".to_owned());
         let request = Request {
             method,
@@ -79,16 +98,13 @@ impl Api {
             body,
             timeout: None,
         };
-        let Reply { status, body, .. } = self.network.send(request).await.map_err(|failure| {
+        self.network.send(request).await.map_err(|failure| {
             let url = &self.url;
             anyhow!(
                 "no router answers at {url}: {}; --url names another, `interline serve` starts one",
                 failure.message
             )
-        })?;
-        let read = serde_json::from_slice(&body);
-        let read = read.with_context(|| format!("{} answers {path} with status {status} and no JSON", self.url))?;
-        Ok((status, read))
+        })
     }
 }
 

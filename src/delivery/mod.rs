@@ -12,7 +12,11 @@ use serde_json::value::RawValue;
 use crate::action::{Failure, Unfit, Warning};
 use crate::instant::Timestamp;
 
+pub mod by_hand;
+pub mod key;
 pub mod retry;
+
+use by_hand::Handled;
 
 /// Where an event stands in the order of acceptance: later events have greater positions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -56,6 +60,23 @@ impl FromStr for Id {
             position: Position(position.parse().map_err(|_| refuse())?),
             number: number.parse().map_err(|_| refuse())?,
         })
+    }
+}
+
+/// Ids as the text that people see.
+pub mod as_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use super::Id;
+
+    /// Writes one.
+    pub fn serialize<S: Serializer>(id: &Id, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(id)
+    }
+
+    /// Reads one.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Id, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 
@@ -112,6 +133,9 @@ pub struct Progress {
     /// The last attempts, oldest first; [`Progress::STORY_MAX`] at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub story: Vec<Attempt>,
+    /// What was done by hand after it had become a dead letter, oldest first; [`Progress::STORY_MAX`] at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handled: Vec<Handled>,
 }
 
 /// Where a delivery stands.
@@ -161,6 +185,15 @@ impl Status {
             Status::Delivered { .. } => "delivered",
             Status::Skipped { .. } => "skipped",
             Status::DeadLetter { .. } => "dead_letter",
+        }
+    }
+
+    /// Why it stands there, as a stable word: the failure's code, or the reason.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Status::Waiting { reason: code, .. } | Status::Skipped { reason: code, .. } => Some(code),
+            Status::DeadLetter { code, .. } => Some(code),
+            Status::Pending | Status::Delivered { .. } => None,
         }
     }
 
@@ -228,6 +261,7 @@ impl Progress {
             failing: None,
             steps: Steps::new(),
             story: Vec::new(),
+            handled: Vec::new(),
         }
     }
 
@@ -243,6 +277,20 @@ impl Progress {
             self.story.remove(1);
         }
         self.story.push(attempt);
+    }
+
+    /// The progress of one that is to be attempted anew: what was finished and what happened stays known, and it may
+    /// fail as long as one that is new.
+    pub fn reopened(self) -> Progress {
+        Progress { status: Status::Pending, attempts: 0, failing: None, ..self }
+    }
+
+    /// Adds what was done by hand.
+    pub fn handle(&mut self, handled: Handled) {
+        if self.handled.len() == Self::STORY_MAX {
+            self.handled.remove(0);
+        }
+        self.handled.push(handled);
     }
 }
 

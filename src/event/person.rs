@@ -11,8 +11,11 @@ use crate::json::Json;
 /// The kind of name that groups have.
 pub const COMPANY: &str = "company";
 /// The kind of name that a sender gives a person.
-const USER: &str = "user";
-const EMAIL: &str = "email";
+pub const USER: &str = "user";
+/// The kind of name that a sender gives somebody it does not know yet.
+pub const ANONYMOUS: &str = "anonymous";
+/// The kind of name that an e-mail address is.
+pub const EMAIL: &str = "email";
 
 /// Every name in an event: its kind, and the name. Addresses are in lower case.
 pub fn names<'e>(event: &'e Json<'_>, kind: Kind) -> Vec<(&'static str, Cow<'e, str>)> {
@@ -23,11 +26,11 @@ pub fn names<'e>(event: &'e Json<'_>, kind: Kind) -> Vec<(&'static str, Cow<'e, 
         }
     };
     add(USER, event.get("userId"));
-    add("anonymous", event.get("anonymousId"));
+    add(ANONYMOUS, event.get("anonymousId"));
     if kind == Kind::Alias {
         // The id that is given up may have been either.
         add(USER, event.get("previousId"));
-        add("anonymous", event.get("previousId"));
+        add(ANONYMOUS, event.get("previousId"));
     }
     if kind == Kind::Group {
         add(COMPANY, event.get("groupId"));

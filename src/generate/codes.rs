@@ -145,6 +145,7 @@ pub(super) const ALL: &[Code] = &[
     delivery("contact_merged", "the contact was merged into others too often over"),
     delivery("contact_not_found", "the contact is not there yet"),
     delivery("contact_unarchived", "warning: the contact was archived and is not any longer"),
+    delivery("discarded", "somebody discarded the dead letter by hand"),
     delivery("email_taken", "warning: the e-mail address belongs to another contact and was left out"),
     delivery("erase_unsupported", "deleting a person: the destination has no way to"),
     delivery("event_names_exhausted", "the workspace has as many event names as Intercom takes"),

@@ -127,8 +127,11 @@ impl Connection {
         let delivery = &owed.delivery;
         let labels = [&*self.name, &*delivery.mapping, &*delivery.action, status, code];
         self.metrics.deliveries_total.with_label_values(&labels).inc();
-        let lag = at.duration_since(delivery.accepted_at).as_secs_f64().max(0.0);
-        self.metrics.delivery_lag_seconds.with_label_values(&[&*self.name]).observe(lag);
+        // How long a dead letter lay before somebody took it up says nothing about how fast events are delivered.
+        if owed.progress.handled.is_empty() {
+            let lag = at.duration_since(delivery.accepted_at).as_secs_f64().max(0.0);
+            self.metrics.delivery_lag_seconds.with_label_values(&[&*self.name]).observe(lag);
+        }
         if status == "dead_letter" {
             tracing::error!(delivery.id = %owed.id, mapping.name = %delivery.mapping, destination.name = %self.name,
                 code, "Delivery {} became a dead letter: {code}", owed.id);

@@ -12,6 +12,9 @@ use super::{Connection, LastWords, PaceSettings, STORE_PATIENCE, Surroundings, r
 use crate::delivery::{Id, Position};
 use crate::instant::Timestamp;
 use crate::store::{self, Open, Owed, Routed, Store};
+pub(super) use letters::Order;
+
+mod letters;
 
 /// How many events are routed in one step.
 const STEP: usize = 256;
@@ -45,6 +48,14 @@ struct Line {
 pub(super) struct Replacement {
     pub(super) connections: Vec<Arc<Connection>>,
     pub(super) done: oneshot::Sender<()>,
+}
+
+/// What is done between two steps.
+pub(super) enum Request {
+    /// Use these connections.
+    Replace(Replacement),
+    /// Do something with dead letters.
+    Letters(Order),
 }
 
 /// Where a step came to.
@@ -129,35 +140,42 @@ impl Follower {
     }
 
     /// Follows until everything stops; then waits for the conductors.
-    pub(super) async fn run(mut self, mut replaced: mpsc::Receiver<Replacement>) {
+    pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         let mut stopped = self.stopped.clone();
         tokio::select! {
-            () = self.follow(&mut replaced) => {}
+            () = self.follow(&mut requests) => {}
             _ = stopped.wait_for(|stopped| *stopped) => {}
         }
-        // Nobody is to wait for a replacement that does not come any more.
-        drop(replaced);
+        // Nobody is to wait for an answer that does not come any more.
+        drop(requests);
         while self.conductors.join_next().await.is_some() {}
     }
 
-    /// Connections are replaced between two steps, never within one.
-    async fn follow(&mut self, replaced: &mut mpsc::Receiver<Replacement>) {
+    /// What is asked for is done between two steps, never within one.
+    async fn follow(&mut self, requests: &mut mpsc::Receiver<Request>) {
         let store = self.store.clone();
         let mut after = store.stats().routed;
         loop {
-            while let Ok(replacement) = replaced.try_recv() {
-                self.replace(replacement).await;
+            while let Ok(request) = requests.try_recv() {
+                self.answer(request).await;
             }
             after = match self.step(after).await {
                 Step::To(position) => position,
                 Step::End(position) => {
                     tokio::select! {
                         () = store.grown(position) => {}
-                        Some(replacement) = replaced.recv() => self.replace(replacement).await,
+                        Some(request) = requests.recv() => self.answer(request).await,
                     }
                     position
                 }
             };
+        }
+    }
+
+    async fn answer(&mut self, request: Request) {
+        match request {
+            Request::Replace(replacement) => self.replace(replacement).await,
+            Request::Letters(order) => self.handle(order).await,
         }
     }
 

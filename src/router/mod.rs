@@ -27,13 +27,14 @@ mod pace;
 mod route;
 mod under_way;
 
+use crate::delivery::by_hand::{Handling, Left};
 use crate::delivery::retry;
 use crate::destination::Destination;
 use crate::instant::Timestamp;
 use crate::mapping::Mappings;
 use crate::metrics::Metrics;
 use crate::store::{self, Store};
-use follower::{Follower, Gauges, Replacement};
+use follower::{Follower, Gauges, Order, Replacement, Request};
 pub use under_way::UnderWay;
 
 /// How deliveries are brought.
@@ -95,7 +96,7 @@ pub struct Surroundings {
 pub struct Router {
     stop: watch::Sender<bool>,
     follower: JoinHandle<()>,
-    replacements: mpsc::Sender<Replacement>,
+    requests: mpsc::Sender<Request>,
     ended: watch::Receiver<bool>,
     gauges: Gauges,
     under_way: UnderWay,
@@ -116,7 +117,7 @@ impl Router {
     ) -> store::Result<Router> {
         let (stop, stopped) = watch::channel(false);
         let (over, ended) = watch::channel(false);
-        let (replacements, replaced) = mpsc::channel(1);
+        let (requests, requested) = mpsc::channel(1);
         let under_way = UnderWay::default();
         let surroundings =
             Surroundings { clock: clock.clone(), luck, retry: settings.retry.clone(), under_way: under_way.clone() };
@@ -127,14 +128,19 @@ impl Router {
         follower.take_up(connections).await?;
         let follower = tokio::spawn(async move {
             let _last_words = last_words;
-            follower.run(replaced).await;
+            follower.run(requested).await;
         });
-        Ok(Router { stop, follower, replacements, ended, gauges, under_way, clock })
+        Ok(Router { stop, follower, requests, ended, gauges, under_way, clock })
     }
 
     /// A handle to replace connections with.
     pub fn replacer(&self) -> Replacer {
-        Replacer(self.replacements.clone())
+        Replacer(self.requests.clone())
+    }
+
+    /// A handle to do something with dead letters.
+    pub fn letters(&self) -> Letters {
+        Letters(self.requests.clone())
     }
 
     /// What is being attempted.
@@ -174,7 +180,7 @@ impl Router {
 
 /// Replaces the connections of a running engine.
 #[derive(Clone)]
-pub struct Replacer(mpsc::Sender<Replacement>);
+pub struct Replacer(mpsc::Sender<Request>);
 
 impl Replacer {
     /// From now on these are the connections. Events are routed wholly by the ones before or wholly by these, in order;
@@ -183,9 +189,24 @@ impl Replacer {
     /// the engine is being stopped, at once.
     pub async fn replace(&self, connections: Vec<Arc<Connection>>) {
         let (done, is_done) = oneshot::channel();
-        if self.0.send(Replacement { connections, done }).await.is_ok() {
+        if self.0.send(Request::Replace(Replacement { connections, done })).await.is_ok() {
             let _ = is_done.await;
         }
+    }
+}
+
+/// Does what an operator wants with dead letters, while the engine runs.
+#[derive(Clone)]
+pub struct Letters(mpsc::Sender<Request>);
+
+impl Letters {
+    /// Does it, durably, and says which stay as they are. What is to be attempted again joins its lines behind what stands
+    /// in them, in the order of the ids; after a restart it stands where its event was accepted.
+    pub async fn handle(&self, handling: Handling) -> store::Result<Vec<Left>> {
+        let stopped = || store::Error::Unavailable("the router is being stopped".to_owned());
+        let (answer, answered) = oneshot::channel();
+        self.0.send(Request::Letters(Order { handling, answer })).await.map_err(|_| stopped())?;
+        answered.await.unwrap_or_else(|_| Err(stopped()))
     }
 }
 

@@ -1,18 +1,16 @@
 //! One event becomes its deliveries: match and map, for every connection.
 
-use std::collections::BTreeSet;
-use std::hash::Hasher;
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
-use siphasher::sip::SipHasher13;
 
 use super::Connection;
 use crate::action::Unfit;
+use crate::delivery::key::keys;
 use crate::delivery::{Delivery, Progress, Status};
 use crate::destination::wanted;
-use crate::event::{COMPANY, Kind, names};
 use crate::instant::Timestamp;
 use crate::json::Json;
 use crate::mapping::Mapping;
@@ -102,6 +100,35 @@ fn delivery(
     (delivery, progress)
 }
 
+/// What an event becomes by the mapping of that name, as it is now; or why nothing, as a stable word and as text.
+pub(super) fn map_again(
+    stored: &Stored,
+    name: &str,
+    connection: &Connection,
+) -> Result<Delivery, (Cow<'static, str>, String)> {
+    let event = stored.event.view().map_err(|error| ("event_gone".into(), error.to_string()))?;
+    let mapping = connection.mappings.get(name).filter(|mapping| mapping.enabled);
+    let mapping = mapping.ok_or_else(|| {
+        ("mapping_gone".into(), format!("there is no mapping `{name}` any more, or it is switched off"))
+    })?;
+    let is_wanted = connection.mappings.takes(&stored.event.envelope.source)
+        && wanted(&event, connection.integrations)
+        && connection.mappings.matching(&event).any(|matching| matching.name == name);
+    if !is_wanted {
+        let message = format!("mapping `{name}` does not want its event any more");
+        return Err(("trigger_false".into(), message));
+    }
+    let keys = keys(&event, stored.event.envelope.kind);
+    let (delivery, _) = catch_unwind(AssertUnwindSafe(|| {
+        delivery(stored, &event, &keys, connection, mapping, stored.event.envelope.received_at)
+    }))
+    .map_err(|_| ("internal_error".into(), "mapping its event panicked, which is a bug in Interline".to_owned()))?;
+    match &delivery.payload {
+        Ok(_) => Ok(delivery),
+        Err(unfit) => Err((unfit.code.clone(), format!("field `{}`: {}", unfit.field, unfit.message))),
+    }
+}
+
 fn raw(payload: &Json<'_>) -> Result<Box<RawValue>, Unfit> {
     serde_json::value::to_raw_value(payload)
         .map_err(|error| Unfit::new("payload_invalid", "", format!("the payload cannot be written: {error}")))
@@ -115,57 +142,5 @@ fn dead(unfit: &Unfit, now: Timestamp) -> Status {
     }
 }
 
-/// Hashes of whom an event is about. Equal for equal ids whatever the call; kept in deliveries, so never changed.
-pub(super) fn keys(event: &Json<'_>, kind: Kind) -> Vec<u64> {
-    let keys: BTreeSet<u64> = names(event, kind).iter().map(|(space, name)| hash(space, name)).collect();
-    keys.into_iter().collect()
-}
-
-/// A key: even for a person, odd for a company.
-fn hash(space: &str, id: &str) -> u64 {
-    let mut hasher = SipHasher13::new();
-    hasher.write(space.as_bytes());
-    hasher.write_u8(0xff);
-    hasher.write(id.as_bytes());
-    hasher.finish() & !1 | u64::from(space == COMPANY)
-}
-
 #[cfg(test)]
 mod agreement;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::json;
-
-    #[track_caller]
-    fn check_shared(one: (Kind, &str), other: (Kind, &str), expected: bool) {
-        let keys_of = |(kind, text): (Kind, &str)| keys(&json::parse(text.as_bytes()).unwrap(), kind);
-        let (one_keys, other_keys) = (keys_of(one), keys_of(other));
-        assert_eq!(one_keys.iter().any(|key| other_keys.contains(key)), expected, "{} / {}", one.1, other.1);
-    }
-
-    #[test]
-    fn events_of_one_person_share_a_key() {
-        let track = |text| (Kind::Track, text);
-        check_shared(track(r#"{"userId":"1"}"#), track(r#"{"userId":"1"}"#), true);
-        check_shared(track(r#"{"userId":"1"}"#), track(r#"{"anonymousId":"1"}"#), false);
-        check_shared(track(r#"{"userId":"1","anonymousId":"a"}"#), track(r#"{"anonymousId":"a"}"#), true);
-        check_shared(
-            track(r#"{"properties":{"email":"A@b.co"}}"#),
-            (Kind::Identify, r#"{"userId":"2","traits":{"email":"a@B.co "}}"#),
-            true,
-        );
-        check_shared((Kind::Alias, r#"{"userId":"2","previousId":"a"}"#), track(r#"{"anonymousId":"a"}"#), true);
-        check_shared(
-            (Kind::Group, r#"{"userId":"1","groupId":"g"}"#),
-            (Kind::Group, r#"{"userId":"2","groupId":"g"}"#),
-            true,
-        );
-        check_shared(
-            (Kind::Group, r#"{"userId":"1","traits":{"email":"info@acme.co"}}"#),
-            (Kind::Group, r#"{"userId":"2","traits":{"email":"info@acme.co"}}"#),
-            false,
-        );
-    }
-}

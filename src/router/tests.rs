@@ -16,6 +16,7 @@ use crate::event::{Channel, Envelope, Event};
 use crate::store::memory::Memory;
 use crate::yaml::{Lookup, Missing};
 
+mod letters;
 mod parked;
 
 /// Ends a test that waits in vain.

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::backlog::{Backlog, Change};
 use super::removal::{Removal, changed};
 use super::{
-    Accepted, Error, Filter, Kind, Open, Opening, Owed, Removed, Result, Routed, Settings, Stats, Store, Stored,
+    Accepted, Error, Filter, Kind, Open, Opening, Owed, Page, Removed, Result, Routed, Settings, Stats, Store, Stored,
 };
 use crate::delivery::{Delivery, Id, Position, Progress, Status};
 use crate::event::{Event, Person};
@@ -102,6 +102,10 @@ impl Store for Memory {
         self.with(|shelf| settlements.into_iter().for_each(|(id, progress)| shelf.settle(id, progress)))
     }
 
+    fn amend(&self, owed: Vec<Owed>) -> BoxFuture<'_, Result<()>> {
+        self.with(|shelf| owed.into_iter().for_each(|owed| shelf.amend(owed)))
+    }
+
     fn open(&self, destination: Option<&str>, after: Option<Id>, max: usize) -> BoxFuture<'_, Result<Vec<Open>>> {
         let after = after.map_or(Bound::Unbounded, Bound::Excluded);
         self.with(|shelf| {
@@ -126,16 +130,8 @@ impl Store for Memory {
         self.with(|shelf| ids.into_iter().filter_map(|id| Some(owed(id, shelf.deliveries.get(&id)?))).collect())
     }
 
-    fn list(&self, filter: Filter, max: usize) -> BoxFuture<'_, Result<Vec<Owed>>> {
-        let before = filter.before.map_or(Bound::Unbounded, Bound::Excluded);
-        self.with(move |shelf| {
-            let newest_first = shelf.deliveries.range((Bound::Unbounded, before)).rev();
-            let wanted = newest_first.filter(|(_, (delivery, progress))| {
-                filter.status.as_deref().is_none_or(|status| status == progress.status.name())
-                    && filter.destination.as_deref().is_none_or(|name| name == &*delivery.destination)
-            });
-            wanted.take(max).map(|(id, kept)| owed(*id, kept)).collect()
-        })
+    fn list(&self, filter: Filter, max: usize) -> BoxFuture<'_, Result<Page>> {
+        self.with(move |shelf| shelf.list(&filter, max))
     }
 
     fn trim(&self, now: Timestamp) -> BoxFuture<'_, Result<u64>> {
@@ -234,6 +230,30 @@ impl Shelf {
         self.dead_letters += u64::from(is_dead(&progress));
         self.dead_letters -= u64::from(is_dead(present));
         *present = progress;
+    }
+
+    fn amend(&mut self, Owed { id, delivery, progress }: Owed) {
+        if let Some((present, _)) = self.deliveries.get_mut(&id) {
+            *present = delivery;
+            self.settle(id, progress);
+        }
+    }
+
+    fn list(&self, filter: &Filter, max: usize) -> Page {
+        let above = filter.after.map_or(Bound::Unbounded, Bound::Excluded);
+        let below = filter.before.map_or(Bound::Unbounded, Bound::Excluded);
+        if let (Some(after), Some(before)) = (filter.after, filter.before)
+            && after >= before
+        {
+            return Page::default();
+        }
+        let range = self.deliveries.range((above, below));
+        let mut all: Box<dyn Iterator<Item = _>> =
+            if filter.oldest_first { Box::new(range) } else { Box::new(range.rev()) };
+        let mut wanted = all.by_ref().filter(|(_, (delivery, progress))| filter.wants(delivery, progress));
+        let found: Vec<Owed> = wanted.by_ref().take(max).map(|(id, kept)| owed(*id, kept)).collect();
+        let next = found.last().map(|owed| owed.id).filter(|_| found.len() == max && wanted.next().is_some());
+        Page { found, next }
     }
 
     fn remove(&mut self, position: Position, removed: &mut Removed) {

@@ -11,6 +11,7 @@
 //!   checksum does not hold: such a record is put aside and counted.
 
 mod backlog;
+mod filter;
 pub mod memory;
 mod removal;
 pub mod sqlite;
@@ -29,6 +30,7 @@ use crate::delivery::{Delivery, Id, Position, Progress};
 use crate::event::{Event, Person};
 use crate::instant::Timestamp;
 use crate::metrics::Metrics;
+pub use filter::{Filter, Page};
 
 /// Every kind of store; the first is the default.
 pub const STORES: &[Kind] = &[sqlite::KIND, memory::KIND];
@@ -183,17 +185,6 @@ pub struct Open {
     pub accepted_at: Timestamp,
 }
 
-/// Which deliveries to list; every condition that is set must hold.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// `pending`, `waiting`, `delivered`, `skipped` or `dead_letter`.
-    pub status: Option<String>,
-    /// The destination's name.
-    pub destination: Option<String>,
-    /// Only ids below this one: the next page.
-    pub before: Option<Id>,
-}
-
 /// What is in the store.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Stats {
@@ -274,6 +265,9 @@ pub trait Store: Send + Sync + 'static {
     /// again.
     fn settle(&self, settlements: Vec<(Id, Progress)>) -> BoxFuture<'_, Result<()>>;
 
+    /// Replaces what is owed, and its progress; those that are gone are ignored.
+    fn amend(&self, owed: Vec<Owed>) -> BoxFuture<'_, Result<()>>;
+
     /// Deliveries that have not ended, of one destination or of all, with ids above `after`, in order, at most `max`.
     /// Those of one destination cost nothing for what is owed to others.
     fn open(&self, destination: Option<&str>, after: Option<Id>, max: usize) -> BoxFuture<'_, Result<Vec<Open>>>;
@@ -284,8 +278,10 @@ pub trait Store: Send + Sync + 'static {
     /// Deliveries by id; those that are gone are left out.
     fn deliveries(&self, ids: Vec<Id>) -> BoxFuture<'_, Result<Vec<Owed>>>;
 
-    /// Deliveries, newest first, at most `max`.
-    fn list(&self, filter: Filter, max: usize) -> BoxFuture<'_, Result<Vec<Owed>>>;
+    /// Deliveries that the filter means, at most `max`. Looks at a bounded number of them, so that a page may be short.
+    /// A range of time is looked for by position, so a clock that was set back by more than an hour in between may hide
+    /// some.
+    fn list(&self, filter: Filter, max: usize) -> BoxFuture<'_, Result<Page>>;
 
     /// Removes, in small steps that do not hold up other calls, what is older than the settings keep as of `now`:
     /// routed events without open deliveries or dead letters, ended deliveries, remembered message ids; and the oldest of

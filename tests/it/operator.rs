@@ -3,6 +3,7 @@
 
 mod api;
 mod connect;
+mod dead_letters;
 mod delete_user;
 mod session;
 

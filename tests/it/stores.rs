@@ -8,9 +8,9 @@ mod growth;
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
-use interline::delivery::{Id, Position};
+use interline::delivery::{Delivery, Id, Position};
 use interline::event::Person;
-use interline::store::{Accepted, Error, Filter, Removed, Store};
+use interline::store::{Accepted, Error, Filter, Owed, Page, Removed, Store};
 
 use fixture::{Place, accept, at, delivery, each, event, id, messages, now, pending, route, settled, text, waiting};
 
@@ -188,7 +188,7 @@ async fn lists_are_filtered_newest_first() {
         check_list(&*store, Some("pending"), None, None, &[]).await;
         check_list(&*store, Some("lost"), None, None, &[]).await;
         check_list(&*store, None, Some("nobody"), None, &[]).await;
-        assert_eq!(store.list(Filter::default(), 2).await.unwrap().len(), 2);
+        assert_eq!(store.list(Filter::default(), 2).await.unwrap().found.len(), 2);
     })
     .await;
 }
@@ -204,8 +204,9 @@ async fn check_list(
         status: status.map(str::to_owned),
         destination: destination.map(str::to_owned),
         before: before.map(|position| id(position, 0)),
+        ..Filter::default()
     };
-    let found = store.list(filter.clone(), 10).await.unwrap();
+    let found = store.list(filter.clone(), 10).await.unwrap().found;
     assert_eq!(found.iter().map(|owed| owed.id.position.0).collect::<Vec<_>>(), expected, "{filter:?}");
 }
 
@@ -326,7 +327,7 @@ async fn trimming_goes_on_over_many_steps() {
         assert_eq!(store.trim(now(1000)).await.unwrap(), 2500 + 1501 + 2500);
         let stats = store.stats();
         assert_eq!((stats.last, stats.dead_letters, stats.quarantined), (Position(2500), 0, 0));
-        assert_eq!(store.list(Filter::default(), 1).await.unwrap().len(), 0);
+        assert_eq!(store.list(Filter::default(), 1).await.unwrap().found.len(), 0);
     })
     .await;
 }
@@ -373,7 +374,7 @@ async fn what_is_taken_out_is_gone_with_all_it_became() {
         assert_eq!(messages(&*store, 0, 10).await, ["b", "d"]);
         let open = store.open(None, None, 10).await.unwrap();
         assert_eq!(open.iter().map(|open| open.id).collect::<Vec<_>>(), [id(2, 0), id(4, 0)]);
-        assert_eq!(store.list(Filter::default(), 10).await.unwrap().len(), 2);
+        assert_eq!(store.list(Filter::default(), 10).await.unwrap().found.len(), 2);
         let stats = store.stats();
         assert_eq!((stats.last, stats.backlog.get("website").copied()), (Position(4), Some(2)));
         assert_eq!(store.accept(vec![event("website", "e")]).await.unwrap(), [at(5)], "no position is used twice");
@@ -409,6 +410,86 @@ async fn who_is_suppressed_stays_so_until_taken_back() {
         store.suppress(person("u-1"), false).await.unwrap();
         let store = place.reopen(store).await;
         assert_eq!(*store.suppressed(), person("u-2"));
+    })
+    .await;
+}
+
+/// Twelve deliveries of hours 0 to 11; every third is dead, and every second is about another person.
+async fn many(store: &dyn Store) {
+    for hour in 0..12 {
+        store.accept(vec![fixture::event_at("website", &format!("m{hour}"), now(hour))]).await.unwrap();
+        let mapping = if hour < 6 { "Early" } else { "Late" };
+        let one = Delivery {
+            mapping: mapping.into(),
+            accepted_at: now(hour),
+            keys: vec![hour as u64 % 2, 100],
+            ..delivery("website", "intercom")
+        };
+        let progress = if hour % 3 == 0 { settled("dead_letter") } else { settled("delivered") };
+        store.route(vec![route(hour as u64 + 1, vec![(one, progress)])]).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_filtered_by_everything_and_in_pages() {
+    each(async |place: Place| {
+        let store = place.open();
+        many(&*store).await;
+        let store = place.reopen(store).await;
+        let all = Filter::default;
+        let text = |text: &str| Some(text.to_owned());
+        check_filter(&*store, Filter { mapping: text("Late"), ..all() }, &[12, 11, 10, 9, 8, 7]).await;
+        check_filter(&*store, Filter { code: text("payload_invalid"), ..all() }, &[10, 7, 4, 1]).await;
+        check_filter(&*store, Filter { code: text("payload_invalid"), mapping: text("Late"), ..all() }, &[10, 7]).await;
+        let dead = || Filter { status: text("dead_letter"), ..all() };
+        check_filter(&*store, Filter { keys: vec![1], ..dead() }, &[10, 4]).await;
+        check_filter(&*store, Filter { keys: vec![1, 100], oldest_first: true, ..dead() }, &[4, 10]).await;
+        check_filter(&*store, Filter { keys: vec![1, 0], ..all() }, &[]).await;
+        let any_key = Some(std::sync::Arc::new([7, 0].into()));
+        check_filter(&*store, Filter { any_key, since: Some(now(8)), ..all() }, &[11, 9]).await;
+        check_filter(&*store, Filter { since: Some(now(3)), until: Some(now(6)), ..all() }, &[6, 5, 4]).await;
+        check_filter(&*store, Filter { since: Some(now(12)), ..all() }, &[]).await;
+        check_filter(&*store, Filter { until: Some(now(0)), ..all() }, &[]).await;
+        check_filter(&*store, Filter { after: Some(id(3, 0)), before: Some(id(6, 0)), ..all() }, &[5, 4]).await;
+        check_filter(&*store, Filter { after: Some(id(6, 0)), before: Some(id(3, 0)), ..all() }, &[]).await;
+        check_filter(&*store, Filter { actions: vec!["identify_contact".into()], ..all() }, &[]).await;
+        check_filter(&*store, Filter { actions: vec!["track_event".into()], keys: vec![1], ..dead() }, &[10, 4]).await;
+    })
+    .await;
+}
+
+/// The same in one page and in pages of two.
+async fn check_filter(store: &dyn Store, filter: Filter, expected: &[u64]) {
+    let positions = |page: &Page| page.found.iter().map(|owed| owed.id.position.0).collect::<Vec<_>>();
+    assert_eq!(positions(&store.list(filter.clone(), 100).await.unwrap()), expected, "{filter:?}");
+    let (mut found, mut next) = (Vec::new(), Some(filter.clone()));
+    while let Some(filter) = next {
+        let page = store.list(filter.clone(), 2).await.unwrap();
+        found.extend(positions(&page));
+        next = page.next.map(|last| filter.continued(last));
+    }
+    assert_eq!(found, expected, "{filter:?} in pages");
+}
+
+#[tokio::test]
+async fn what_is_owed_can_be_replaced_and_opened_again() {
+    each(async |place: Place| {
+        let store = place.open();
+        accept(&*store, "website", &["a", "b"]).await;
+        let to = |source: &str| (delivery(source, "intercom"), settled("dead_letter"));
+        store.route(vec![route(1, vec![to("website")]), route(2, vec![to("website")])]).await.unwrap();
+        let other = Delivery { mapping: "New".into(), keys: vec![5], ..delivery("website", "intercom") };
+        let owed = |position| Owed { id: id(position, 0), delivery: other.clone(), progress: pending() };
+        store.amend(vec![owed(2), owed(7)]).await.unwrap();
+        let store = place.reopen(store).await;
+        check_backlog(&*store, 1, 0, 1);
+        let open = store.open(None, None, 10).await.unwrap();
+        assert_eq!((open.len(), open[0].id, &*open[0].keys), (1, id(2, 0), &[5][..]));
+        let found = store.deliveries(vec![id(2, 0), id(7, 0)]).await.unwrap();
+        assert_eq!((found.len(), &*found[0].delivery.mapping), (1, "New"));
+        let ended = Owed { progress: settled("delivered"), ..owed(2) };
+        store.amend(vec![ended]).await.unwrap();
+        check_backlog(&*place.reopen(store).await, 0, 0, 1);
     })
     .await;
 }

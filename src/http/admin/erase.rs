@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Admin, Caller};
+use super::{Admin, Caller, read, trouble};
 use crate::event::Person;
 use crate::http::problem::{Code, Problem};
 use crate::store;
@@ -101,19 +101,5 @@ async fn erase(admin: &Admin, wish: Value) -> Result<Value, Problem> {
     (admin.erase)(wish).await.map_err(|refused| match refused {
         Refused::Wish(why) => Problem::new(Code::ParameterInvalid, why),
         Refused::Store(error) => trouble(&error),
-    })
-}
-
-fn trouble(error: &store::Error) -> Problem {
-    match error {
-        store::Error::Unavailable(_) => Problem::new(Code::StoreUnavailable, error.to_string()),
-        _ => Problem::new(Code::StoreFailed, error.to_string()),
-    }
-}
-
-fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| {
-        let code = if error.is_data() { Code::ParameterInvalid } else { Code::MalformedJson };
-        Problem::new(code, error.to_string())
     })
 }

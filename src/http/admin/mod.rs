@@ -5,8 +5,10 @@
 //! else any page in the operator's browser could read this API by pointing a name of its own at 127.0.0.1.
 
 mod actions;
+mod dead_letters;
 mod deliveries;
 mod erase;
+mod filter;
 mod reload;
 
 use std::future::{Ready, ready};
@@ -24,6 +26,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 pub use actions::{Hand, Hands};
+pub use dead_letters::Letters;
 pub use erase::{Erase, Refused};
 
 use super::health::Health;
@@ -31,7 +34,7 @@ use super::ingest::secret;
 use super::problem::{self, Code, Problem};
 use super::{Clock, is_loopback, ops};
 use crate::metrics::Metrics;
-use crate::store::Store;
+use crate::store::{self, Store};
 
 pub use reload::{FileProblem, Reload, Report};
 
@@ -71,6 +74,8 @@ pub struct Parts {
     pub hands: Hands,
     /// Deletes a person everywhere.
     pub erase: Erase,
+    /// Does what is wanted with dead letters.
+    pub letters: Letters,
 }
 
 /// The admin API of one running service.
@@ -83,6 +88,7 @@ pub struct Admin {
     reload: Reload,
     hands: Hands,
     erase: Erase,
+    letters: Letters,
     token: Option<[u8; 32]>,
 }
 
@@ -100,9 +106,9 @@ impl Admin {
             return Err(why);
         }
         let token = settings.token.as_ref().map(ExposeSecret::expose_secret).filter(|token| !token.is_empty());
-        let Parts { store, metrics, clock, health, refresh, reload, hands, erase } = parts;
+        let Parts { store, metrics, clock, health, refresh, reload, hands, erase, letters } = parts;
         let token = token.map(|token| Sha256::digest(token.as_bytes()).into());
-        Ok(Admin { store, metrics, clock, health, refresh, reload, hands, erase, token })
+        Ok(Admin { store, metrics, clock, health, refresh, reload, hands, erase, letters, token })
     }
 }
 
@@ -112,6 +118,11 @@ pub fn configure(routes: &mut web::ServiceConfig) {
         .configure(ops::configure)
         .route("/api/deliveries", web::get().to(deliveries::list))
         .route("/api/deliveries/{id}", web::get().to(deliveries::show))
+        .route(DEAD_LETTERS, web::get().to(dead_letters::list))
+        .route(EXPORT, web::get().to(dead_letters::export))
+        .route(RETRY, web::post().to(dead_letters::retry))
+        .route(DISCARD, web::post().to(dead_letters::discard))
+        .route("/api/dead-letters/{id}", web::get().to(dead_letters::show))
         .route("/api/stats", web::get().to(stats))
         .route(RELOAD, web::post().to(reload::reload))
         .route("/api/destinations", web::get().to(actions::list))
@@ -123,15 +134,24 @@ pub fn configure(routes: &mut web::ServiceConfig) {
 }
 
 const ACTION: &str = "/api/destinations/{name}/actions/{action}";
+const DEAD_LETTERS: &str = "/api/dead-letters";
+const RETRY: &str = "/api/dead-letters/retry";
+const DISCARD: &str = "/api/dead-letters/discard";
+const EXPORT: &str = "/api/dead-letters/export";
 const DELETE_USER: &str = "/api/delete-user";
 const REGULATIONS: &str = "/api/regulations";
 const RELOAD: &str = "/api/reload";
-const ROUTES: [&str; 12] = [
+const ROUTES: [&str; 17] = [
     "/healthz",
     "/readyz",
     "/metrics",
     "/api/deliveries",
     "/api/deliveries/{id}",
+    DEAD_LETTERS,
+    "/api/dead-letters/{id}",
+    RETRY,
+    DISCARD,
+    EXPORT,
     "/api/stats",
     "/api/destinations",
     ACTION,
@@ -143,8 +163,10 @@ const ROUTES: [&str; 12] = [
 
 async fn unknown(request: HttpRequest) -> HttpResponse {
     let path = request.match_info().as_str();
-    let writes = [DELETE_USER, REGULATIONS, RELOAD].contains(&path) || path.starts_with("/api/destinations/");
-    match ROUTES.contains(&path) || path.starts_with("/api/deliveries/") || is_action(path) {
+    let writes =
+        [DELETE_USER, REGULATIONS, RELOAD, RETRY, DISCARD].contains(&path) || path.starts_with("/api/destinations/");
+    let names_one = ["/api/deliveries/", "/api/dead-letters/"].iter().any(|start| path.starts_with(start));
+    match ROUTES.contains(&path) || names_one || is_action(path) {
         true => {
             let allow = if writes { "POST" } else { "GET" };
             problem::method_not_allowed(request.method(), path, allow).error_response()
@@ -167,6 +189,22 @@ async fn stats(admin: web::Data<Admin>, caller: Caller) -> Result<HttpResponse, 
         "draining": admin.health.is_draining(),
         "store": admin.store.stats(),
     })))
+}
+
+/// What the store cannot do, as a refusal.
+fn trouble(error: &store::Error) -> Problem {
+    match error {
+        store::Error::Unavailable(_) => Problem::new(Code::StoreUnavailable, error.to_string()),
+        _ => Problem::new(Code::StoreFailed, error.to_string()),
+    }
+}
+
+/// Reads a body of JSON.
+fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| {
+        let code = if error.is_data() { Code::ParameterInvalid } else { Code::MalformedJson };
+        Problem::new(code, error.to_string())
+    })
 }
 
 /// Who asks, and for which host.

@@ -9,7 +9,7 @@ use super::*;
 use crate::action::Failure;
 use crate::delivery::{Position, Steps};
 use crate::destination::{self, Circumstances, Destination, Explanation, Performed};
-use crate::event::{Channel, Envelope, Event};
+use crate::event::{Channel, Envelope, Event, Kind};
 use crate::mapping::Mappings;
 use crate::metrics::Metrics;
 use crate::yaml::{Lookup, Missing};

@@ -19,6 +19,7 @@ mod dedupe;
 mod file;
 mod group;
 mod limit;
+mod list;
 mod lock;
 mod log;
 mod marks;
@@ -54,7 +55,8 @@ use self::start::Start;
 use self::writer::{Message, Writer};
 use super::removal::Removal;
 use super::{
-    Accepted, Error, Filter, Kind, Open, Opening, Owed, Removed, Result, Routed, Settings, Stats, Store, Stored, ago,
+    Accepted, Error, Filter, Kind, Open, Opening, Owed, Page, Removed, Result, Routed, Settings, Stats, Store, Stored,
+    ago,
 };
 use crate::delivery::{Id, Position, Progress};
 use crate::event::{Event, Person};
@@ -228,6 +230,11 @@ impl Store for Sqlite {
         self.write(settle::Settle { settlements: settlements.collect() })
     }
 
+    fn amend(&self, owed: Vec<Owed>) -> BoxFuture<'_, Result<()>> {
+        let rows = owed.iter().map(|owed| record::DeliveryRow::of(owed.id, &owed.delivery, &owed.progress));
+        self.write(settle::Amend { rows: rows.collect() })
+    }
+
     fn open(&self, destination: Option<&str>, after: Option<Id>, max: usize) -> BoxFuture<'_, Result<Vec<Open>>> {
         let destination = destination.map(str::to_owned);
         self.read(move |file| reader::open(file, destination.as_deref(), after, max))
@@ -241,8 +248,9 @@ impl Store for Sqlite {
         self.read(move |file| reader::deliveries(file, &ids))
     }
 
-    fn list(&self, filter: Filter, max: usize) -> BoxFuture<'_, Result<Vec<Owed>>> {
-        self.read(move |file| reader::list(file, &filter, max))
+    fn list(&self, filter: Filter, max: usize) -> BoxFuture<'_, Result<Page>> {
+        let page = self.read(move |file| list::list(file, &filter, max));
+        async move { Ok(page.await?.pop().unwrap_or_default()) }.boxed()
     }
 
     fn trim(&self, now: Timestamp) -> BoxFuture<'_, Result<u64>> {

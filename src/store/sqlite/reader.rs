@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, params, params_from_iter};
+use rusqlite::{Connection, params};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use super::file;
 use super::record::{self, Bad, Kept, Standing};
 use crate::delivery::{Id, Position};
-use crate::store::{Error, Filter, Open, Owed, Stored};
+use crate::store::{Error, Open, Owed, Stored};
 
 /// Reads that may run at once.
 const CONNECTIONS: u32 = 4;
@@ -138,33 +137,6 @@ fn is_open(file: &Connection, id: i64) -> rusqlite::Result<bool> {
     file.prepare_cached("SELECT 1 FROM open_deliveries WHERE id = ?1")?.exists([id])
 }
 
-pub(super) fn list(file: &Connection, filter: &Filter, max: usize) -> Found<Owed> {
-    let Some((sql, values)) = list_query(filter, max) else { return Ok((Vec::new(), Vec::new())) };
-    sort(file.prepare(&sql)?.query(params_from_iter(values))?, |row| Ok(Kept::read(row)?.whole()))
-}
-
-/// Walks down the smallest table or index that holds what is wanted. `None`: no delivery can be meant.
-fn list_query(filter: &Filter, max: usize) -> Option<(String, Vec<Value>)> {
-    const OPEN: &str = "open_deliveries CROSS JOIN deliveries USING (id)";
-    let (from, led_by, condition) = match filter.status.as_deref() {
-        None => ("deliveries", "deliveries", ""),
-        Some("delivered") => ("deliveries", "deliveries", " AND status = 'delivered'"),
-        Some("skipped") => ("deliveries INDEXED BY deliveries_skipped", "deliveries", " AND status = 'skipped'"),
-        Some("dead_letter") => ("deliveries INDEXED BY deliveries_dead", "deliveries", " AND status = 'dead_letter'"),
-        Some("pending") => (OPEN, "open_deliveries", " AND until IS NULL"),
-        Some("waiting") => (OPEN, "open_deliveries", " AND until IS NOT NULL"),
-        Some(_) => return None,
-    };
-    let mut sql = format!("SELECT {} FROM {from} WHERE {led_by}.id < ?{condition}", Kept::COLUMNS);
-    let mut values = vec![Value::Integer(filter.before.map_or(i64::MAX, upper))];
-    if let Some(destination) = &filter.destination {
-        sql += &format!(" AND {led_by}.destination = ?");
-        values.push(Value::Text(destination.clone()));
-    }
-    sql += &format!(" ORDER BY {led_by}.id DESC LIMIT {}", limit(max));
-    Some((sql, values))
-}
-
 /// Reads all rows and sorts the sound from the damaged.
 fn sort<T>(
     mut rows: rusqlite::Rows<'_>,
@@ -181,7 +153,7 @@ fn sort<T>(
 }
 
 /// The id as a bound: one that is too large for any delivery is above all.
-fn upper(id: Id) -> i64 {
+pub(super) fn upper(id: Id) -> i64 {
     match record::number(id) {
         -1 => i64::MAX,
         number => number,
@@ -198,6 +170,9 @@ fn limit(max: usize) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::params_from_iter;
+    use rusqlite::types::Value;
+
     use super::*;
 
     fn with_tables() -> Connection {
@@ -218,20 +193,5 @@ mod tests {
         let values = [Value::Integer(5), Value::Integer(10), Value::Text("intercom".to_owned())];
         let plan = plan(&file, &open_query(Some("intercom")), &values);
         assert!(plan.contains("open_by_destination (destination=? AND rowid>?)") && !plan.contains("TEMP"), "{plan}");
-    }
-
-    /// No list may read everything or sort it.
-    #[test]
-    fn lists_walk_an_order_that_exists() {
-        let file = with_tables();
-        for status in [None, Some("pending"), Some("waiting"), Some("delivered"), Some("skipped"), Some("dead_letter")]
-        {
-            for destination in [None, Some("intercom".to_owned())] {
-                let filter = Filter { status: status.map(str::to_owned), destination, before: None };
-                let (sql, values) = list_query(&filter, 10).unwrap();
-                let plan = plan(&file, &sql, &values);
-                assert!(plan.starts_with("SEARCH") && !plan.contains("TEMP"), "{filter:?}: {plan}");
-            }
-        }
     }
 }

@@ -83,6 +83,34 @@ impl Work for Settle {
     }
 }
 
+/// Deliveries with what is owed anew.
+pub(super) struct Amend {
+    pub(super) rows: Vec<DeliveryRow>,
+}
+
+impl Work for Amend {
+    type Answer = ();
+
+    fn weight(&self) -> usize {
+        3 * self.rows.len()
+    }
+
+    fn run(&self, group: &mut Group<'_>) -> rusqlite::Result<()> {
+        for row in &self.rows {
+            let mut update = group.file.prepare_cached(
+                "UPDATE deliveries SET destination = ?2, record = ?3, record_checksum = ?4 WHERE id = ?1",
+            )?;
+            update.execute(params![row.id, row.destination, row.record, row.checksum])?;
+            // Its entry among the open ones has what it was about before.
+            if let Some(source) = remove_open(group.file, row.id)? {
+                group.closed(source);
+            }
+            settle(group, &row.progress)?;
+        }
+        Ok(())
+    }
+}
+
 fn settle(group: &mut Group<'_>, new: &ProgressRow) -> rusqlite::Result<()> {
     let mut select = group.file.prepare_cached("SELECT status FROM deliveries WHERE id = ?1")?;
     let was_dead = select.query_row([new.id], |row| Ok(bytes(row, 0)? == b"dead_letter")).optional()?;

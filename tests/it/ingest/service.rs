@@ -12,7 +12,7 @@ use interline::http::ingest::SourceSettings;
 use interline::http::{Doors, Health, Running, Settings, admin, ingest};
 use interline::instant::{self, Timestamp};
 use interline::metrics::Metrics;
-use interline::store::{self, Accepted, Filter, Open, Owed, Routed, Stats, Store, Stored};
+use interline::store::{self, Accepted, Filter, Open, Owed, Page, Routed, Stats, Store, Stored};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -104,14 +104,19 @@ impl Store for Recorder {
         Box::pin(async move { Ok(found) })
     }
 
-    fn list(&self, filter: Filter, max: usize) -> BoxFuture<'_, store::Result<Vec<Owed>>> {
+    fn list(&self, filter: Filter, max: usize) -> BoxFuture<'_, store::Result<Page>> {
         let is_wanted = |owed: &&Owed| {
-            filter.status.as_deref().is_none_or(|status| status == owed.progress.status.name())
-                && filter.destination.as_deref().is_none_or(|name| name == &*owed.delivery.destination)
-                && filter.before.is_none_or(|before| owed.id < before)
+            filter.wants(&owed.delivery, &owed.progress) && filter.before.is_none_or(|before| owed.id < before)
         };
-        let found = self.inner().owed.iter().rev().filter(is_wanted).take(max).cloned().collect();
-        Box::pin(async move { Ok(found) })
+        let mut found: Vec<Owed> = self.inner().owed.iter().rev().filter(is_wanted).take(max + 1).cloned().collect();
+        let more = found.len() > max;
+        found.truncate(max);
+        let next = found.last().map(|owed| owed.id).filter(|_| more);
+        Box::pin(async move { Ok(Page { found, next }) })
+    }
+
+    fn amend(&self, _: Vec<Owed>) -> BoxFuture<'_, store::Result<()>> {
+        Box::pin(async { Ok(()) })
     }
 
     fn trim(&self, _: Timestamp) -> BoxFuture<'_, store::Result<u64>> {
@@ -196,6 +201,7 @@ impl Service {
             refresh: Arc::new(|| ()),
             hands: Arc::new(Vec::new),
             erase: Arc::new(|_| Box::pin(async { Ok(Value::Null) })),
+            letters: Arc::new(|_| Box::pin(async { Ok(Vec::new()) })),
             reload: Arc::new(move || Box::pin(std::future::ready(reloads.inner().report.clone()))),
         };
         let admin = admin::Admin::new(&settings.admin, admin_parts).unwrap();

@@ -9,16 +9,16 @@ use tempfile::TempDir;
 
 use crate::support::{Served, eventually, http, quick_sandbox};
 
-const LIMIT: Duration = Duration::from_secs(30);
+pub(super) const LIMIT: Duration = Duration::from_secs(30);
 
-struct House {
+pub(super) struct House {
     directory: TempDir,
-    intercom: Running,
-    service: Served,
+    pub(super) intercom: Running,
+    pub(super) service: Served,
 }
 
 impl House {
-    async fn new() -> House {
+    pub(super) async fn new() -> House {
         House::after(|_| {}).await
     }
 
@@ -32,16 +32,22 @@ impl House {
         House { directory, intercom, service }
     }
 
-    fn url(&self) -> String {
+    pub(super) async fn kill_and_start(&mut self) {
+        self.service.kill();
+        let addresses = (self.service.ingest, self.service.admin);
+        self.service = Served::start(self.directory.path(), addresses).await;
+    }
+
+    pub(super) fn url(&self) -> String {
         format!("http://{}", self.service.admin)
     }
 
-    async fn post(&self, path: &str, body: Value) -> (u16, Value) {
+    pub(super) async fn post(&self, path: &str, body: Value) -> (u16, Value) {
         let reply = http().post(format!("{}{path}", self.url())).json(&body).send().await.unwrap();
         (reply.status().as_u16(), reply.json().await.unwrap())
     }
 
-    async fn get(&self, path: &str) -> Value {
+    pub(super) async fn get(&self, path: &str) -> Value {
         http().get(format!("{}{path}", self.url())).send().await.unwrap().json().await.unwrap()
     }
 
@@ -54,7 +60,7 @@ impl House {
     }
 
     /// Runs a command against the router, beside the test's own tasks.
-    async fn types(&self, words: &[&str]) -> (i32, String, String) {
+    pub(super) async fn types(&self, words: &[&str]) -> (i32, String, String) {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_interline"));
         command.args(words).current_dir(self.directory.path()).env_clear().env("INTERLINE_ADMIN_URL", self.url());
         let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
@@ -62,13 +68,13 @@ impl House {
         (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
     }
 
-    fn emails(&self) -> Vec<String> {
+    pub(super) fn emails(&self) -> Vec<String> {
         let state = self.intercom.state();
         let contacts = state["contacts"].as_array().unwrap().iter();
         contacts.map(|contact| contact["email"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    async fn pending(&self) -> usize {
+    pub(super) async fn pending(&self) -> usize {
         let page = self.get("/api/deliveries?status=pending").await;
         let waiting = self.get("/api/deliveries?status=waiting").await;
         [page, waiting].iter().map(|page| page["deliveries"].as_array().map_or(0, Vec::len)).sum()

@@ -82,6 +82,10 @@ fn help_shows_fields_and_an_example() {
         &["intercom", "raw_request", "--help"],
         &["connect", "--help"],
         &["delete-user", "--help"],
+        &["deliveries", "list", "--help"],
+        &["dead-letters", "--help"],
+        &["dead-letters", "retry", "--help"],
+        &["dead-letters", "discard", "--help"],
         &["sandbox", "--help"],
     ] {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_interline"));
