@@ -9,24 +9,26 @@ use anyhow::{Context, anyhow, bail};
 use tokio::task::JoinHandle;
 
 use crate::destination::{self, Destination};
-use crate::http::admin::{self, Admin, Erase, Hand, Hands, Refused, Report};
+use crate::http::admin::{self, Admin, Erase, Hand, Hands, Refused, Report, Standings};
 use crate::http::ingest::{self, Ingest};
 use crate::http::{self, Doors, Health};
 use crate::instant::Timestamp;
 use crate::mapping::Mappings;
 use crate::metrics::Metrics;
 use crate::router::erase::{Eraser, Wish};
-use crate::router::{Connection, Router, UnderWay};
+use crate::router::{Board, Connection, Router, Surroundings, UnderWay};
 use crate::settings::Settings;
 use crate::store::{self, Store};
 
 mod in_force;
 pub mod memory;
+mod pausing;
 mod reload;
 
 use in_force::InForce;
 pub use in_force::{Fingerprint, Found, refuse_namesake, refuse_namesakes};
 use memory::Folder;
+use pausing::Pausing;
 pub use reload::{Read, Reloader};
 use reload::{caught, tell};
 
@@ -82,7 +84,10 @@ impl App {
             .with_context(|| format!("cannot open the data directory {}", settings.data_dir.display()))?;
         let (in_force, start) = put_in_force(found, (&settings.data_dir, &metrics, &clock))?;
         let (connections, luck) = (in_force.connections(), Arc::new(fastrand::f64));
-        let router = Router::start(store.clone(), connections, &settings.delivery, clock.clone(), luck).await?;
+        let surroundings = Surroundings::new(clock.clone(), luck);
+        let pausing = Pausing::take_up(&settings.data_dir, surroundings.pauses.clone(), clock())
+            .with_context(|| format!("cannot read what is paused in {}", settings.data_dir.display()))?;
+        let router = Router::start(store.clone(), connections, &settings.delivery, surroundings).await?;
         let health = Arc::new(Health::default());
         let surroundings = (settings.data_dir.clone(), metrics.clone(), health.clone(), clock.clone());
         let reloader = Reloader::new(read, in_force, router.replacer(), surroundings, &start);
@@ -103,6 +108,11 @@ impl App {
             reload: Arc::new(move || again.reload()),
             erase: eraser(store.clone(), hands.clone(), router.under_way(), clock.clone()),
             hands,
+            standings: standings(router.board()),
+            pause: Arc::new(move |name, to| match to {
+                Some(now) => pausing.pause(name, now).map(Some),
+                None => pausing.resume(name).map(|_| None),
+            }),
         };
         let doors = open(&settings, Doors { ingest, admin }, parts)?;
         let (ingest, admin) = (doors.ingest_address, doors.admin_address);
@@ -183,6 +193,12 @@ fn connect(
 fn hand(connection: &Connection) -> Option<Hand> {
     let kind = destination::kind(&connection.mappings.kind)?;
     Some(Hand { name: connection.name.clone(), kind, destination: connection.destination.clone() })
+}
+
+/// How every connection stands, as the admin API shows it.
+fn standings(board: Board) -> Standings {
+    let shown = |standing| serde_json::to_value(standing).expect("a standing is plain data");
+    Arc::new(move || board.all().into_iter().map(|(name, standing)| (name, shown(standing))).collect())
 }
 
 /// Deletes people at the destinations that are in force.

@@ -100,8 +100,10 @@ metrics! {
     dead_letters: IntGauge;
     /// Requests left in the destination's present rate-limit window, as it last said.
     rate_limit_remaining: IntGaugeVec["destination"];
-    /// 1 while nothing is sent to the destination: `unauthorized`, `throttled` or `off`.
+    /// 1 while nothing is sent to the destination: `off`, `operator`, `unauthorized`, `breaker` or `throttled`.
     destination_paused: IntGaugeVec["destination", "reason"];
+    /// Attempts that may be under way at once, as the destination bears them.
+    concurrency_limit: IntGaugeVec["destination"];
     /// Metadata keys that were cut because a destination takes only so many.
     metadata_keys_trimmed_total: IntCounterVec["destination"];
     /// Look-ups of ids that were answered from memory.

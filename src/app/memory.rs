@@ -20,6 +20,30 @@ impl Folder {
     pub fn file(&self, key: &str) -> PathBuf {
         self.0.join(key)
     }
+
+    /// Forgets what is remembered under `key`, durably.
+    pub fn forget(&self, key: &str) -> io::Result<()> {
+        match fs::remove_file(self.file(key)) {
+            Ok(()) => fs::File::open(&self.0)?.sync_all(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The names of all destinations that remember something.
+pub fn names(data_dir: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(data_dir.join("destinations")) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.extend(entry?.file_name().into_string());
+    }
+    names.sort();
+    Ok(names)
 }
 
 impl Memory for Folder {

@@ -14,7 +14,7 @@ use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::destinations::{Described, Where, described, name_of};
+use super::local::{Described, Where, described, name_of};
 use super::{Format, Verdict, confirm, files, print, runtime};
 use crate::action::{Document, Failure};
 use crate::app::memory::write_private;

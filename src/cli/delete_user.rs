@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use serde_json::json;
 
-use super::destinations::Where;
+use super::local::Where;
 use super::remote::Remote;
 use super::{Format, Verdict, confirm, print, runtime};
 use crate::app;

@@ -1,137 +1,101 @@
-//! Which destination a command means, and how it is reached from here.
+//! `interline destinations`: how each destination of a running router stands; pausing one and letting it go on.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 
-use anyhow::{Context, anyhow, bail};
-use clap::Args;
+use super::remote::{Remote, segment};
+use super::table::{self, Table};
+use super::{Format, Verdict, print, runtime};
 
-use super::{Format, files, report};
-use crate::app::{self, memory::Folder};
-use crate::destination::{self, Destination, Kind};
-use crate::mapping::{Mappings, compile};
-use crate::metrics::Metrics;
-use crate::settings::Settings;
-use crate::yaml::{Missing, nearest};
-
-/// Where destinations are described.
-#[derive(Debug, Clone, Args)]
-pub(super) struct Where {
-    /// The settings file.
-    #[arg(long, env = "INTERLINE_CONFIG", global = true)]
-    pub config: Option<PathBuf>,
-    /// The folder of destination files, or one of them, in place of the one that the settings name.
-    #[arg(long, value_name = "PATH", global = true)]
-    pub mappings: Option<PathBuf>,
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  interline destinations list\n  interline destinations pause intercom\n\n\
+    Asks the admin API of a running router: --url or INTERLINE_ADMIN_URL, by default http://127.0.0.1:8081.")]
+pub(super) struct Destinations {
+    #[command(flatten)]
+    remote: Remote,
+    /// How it is printed.
+    #[arg(long, value_enum, default_value_t, global = true)]
+    format: Format,
+    #[command(subcommand)]
+    what: What,
 }
 
-/// A destination file that was read.
-pub(super) struct Described {
-    /// The destination's name: that of the file.
-    pub name: Arc<str>,
-    /// The file.
-    pub path: PathBuf,
-    /// What is in it.
-    pub mappings: Mappings,
-    /// What it is a destination of.
-    pub kind: &'static Kind,
-    /// What it remembers between starts.
-    pub memory: Folder,
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Every destination: whether it is sent to, why not, until when, its budget, and how much it is owed.
+    #[command(after_help = "Example:\n  interline destinations list --format json")]
+    List,
+    /// Send nothing more to one until it is resumed, also after a restart. What it is owed is kept, in order.
+    #[command(after_help = "Example:\n  interline destinations pause intercom")]
+    Pause {
+        /// Its name: that of its file.
+        name: String,
+    },
+    /// Let one that was paused go on.
+    #[command(after_help = "Example:\n  interline destinations resume intercom")]
+    Resume {
+        /// Its name: that of its file.
+        name: String,
+    },
 }
 
-impl Where {
-    /// The settings.
-    pub(super) fn settings(&self) -> anyhow::Result<Settings> {
-        files::settings(self.config.as_deref())?.map_err(|problems| {
-            report::write(&[problems], Format::Human);
-            anyhow!("the settings have errors")
+impl Destinations {
+    pub(super) fn run(self) -> anyhow::Result<Verdict> {
+        runtime()?.block_on(async {
+            let api = self.remote.api_or_usual()?;
+            let change = async |name: &str, how: &str| {
+                api.ask(&format!("/api/destinations/{}/{how}", segment(name)), &json!({})).await
+            };
+            let answer = match &self.what {
+                What::List => api.get("/api/destinations").await?,
+                What::Pause { name } => change(name, "pause").await?,
+                What::Resume { name } => change(name, "resume").await?,
+            };
+            match (self.format, &self.what) {
+                (Format::Json, _) => print(answer),
+                (Format::Human, What::List) => list(&answer),
+                (Format::Human, What::Pause { name }) => {
+                    print(format!("{name} is paused since {}; what it is owed is kept", plain(&answer["since"])));
+                }
+                (Format::Human, What::Resume { name }) => print(format!("{name} is not paused")),
+            }
+            Ok(Verdict::Fine)
         })
     }
-
-    /// The paths of destination files, with their names.
-    pub(super) fn paths(&self, settings: &Settings) -> anyhow::Result<Vec<(String, PathBuf)>> {
-        let folder = self.mappings.as_deref().unwrap_or(&settings.mappings_dir);
-        let paths = if folder.is_dir() { files::in_folder(folder)? } else { vec![folder.to_owned()] };
-        Ok(paths.into_iter().map(|path| (name_of(&path), path)).collect())
-    }
-
-    /// The path of the destination that is called `name`; without a name, of the only one there is.
-    pub(super) fn path(&self, settings: &Settings, name: Option<&str>) -> anyhow::Result<PathBuf> {
-        let paths = self.paths(settings)?;
-        let names = || paths.iter().map(|(name, _)| name.as_str());
-        let list = || names().collect::<Vec<_>>().join(", ");
-        let found = match (name, paths.as_slice()) {
-            (None, [(_, only)]) => Some(only),
-            (None, []) => bail!("there is no destination file; --mappings names another folder"),
-            (None, _) => bail!("there are several destinations ({}): name one with --destination", list()),
-            (Some(name), _) => paths.iter().find(|(known, _)| known == name).map(|(_, path)| path),
-        };
-        let wanted = name.unwrap_or_default();
-        found.cloned().ok_or_else(|| match nearest(wanted, names()) {
-            Some(near) => anyhow!("there is no destination `{wanted}`, did you mean `{near}`?"),
-            None if paths.is_empty() => anyhow!("there is no destination `{wanted}`, and no destination file at all"),
-            None => anyhow!("there is no destination `{wanted}`; there are {}", list()),
-        })
-    }
-
-    /// The destination that is called `name`, ready to be used; without a name, the only one there is.
-    pub(super) fn find(&self, name: Option<&str>) -> anyhow::Result<Described> {
-        let settings = self.settings()?;
-        let path = self.path(&settings, name)?;
-        self.read(&settings, &path, Missing::Refused)
-    }
-
-    /// Every destination that is switched on.
-    pub(super) fn all(&self, name: Option<&str>) -> anyhow::Result<Vec<Described>> {
-        if name.is_some() {
-            return Ok(vec![self.find(name)?]);
-        }
-        let settings = self.settings()?;
-        let paths = self.paths(&settings)?;
-        let read: Vec<Described> = paths
-            .iter()
-            .map(|(_, path)| self.read(&settings, path, Missing::RefusedWhenOn))
-            .collect::<anyhow::Result<_>>()?;
-        Ok(read.into_iter().filter(|described| described.mappings.enabled).collect())
-    }
-
-    fn read(&self, settings: &Settings, path: &Path, missing: Missing) -> anyhow::Result<Described> {
-        let compiled = files::compile(path, None, missing).map_err(|problems| {
-            report::write(&[problems], Format::Human);
-            anyhow!("{} cannot be used", path.display())
-        })?;
-        described(settings, path, compiled.mappings)
-    }
 }
 
-/// The name of the destination that a file describes.
-pub(super) fn name_of(path: &Path) -> String {
-    compile::name_of(&path.to_string_lossy())
+const HEADS: [&str; 9] = ["name", "state", "since", "until", "budget", "at_once", "pending", "waiting", "oldest"];
+
+fn list(answer: &Value) {
+    let rows: Vec<Vec<String>> = answer["destinations"].as_array().into_iter().flatten().map(row).collect();
+    Table::new(HEADS.map(str::to_owned).to_vec(), rows).lines(table::width()).into_iter().for_each(print);
 }
 
-/// What a compiled file describes.
-pub(super) fn described(settings: &Settings, path: &Path, mappings: Mappings) -> anyhow::Result<Described> {
-    let kind = destination::kind(&mappings.kind);
-    let kind = kind.with_context(|| format!("there is no destination `{}`", mappings.kind))?;
-    let memory = Folder::of(&settings.data_dir, &mappings.name);
-    Ok(Described { name: mappings.name.as_str().into(), path: path.to_owned(), mappings, kind, memory })
+fn row(destination: &Value) -> Vec<String> {
+    let health = &destination["health"];
+    let of = |part: &Value, whole: &Value| match (part.as_u64(), whole.as_u64()) {
+        (Some(part), Some(whole)) => format!("{part}/{whole}"),
+        _ => "-".to_owned(),
+    };
+    let waiting = &health["waiting"];
+    let waiting = ["too_early", "retry"].iter().filter_map(|why| waiting[*why].as_u64()).sum::<u64>();
+    vec![
+        plain(&destination["name"]),
+        health["hold"].as_str().unwrap_or("sending").to_owned(),
+        plain(&health["since"]),
+        plain(&health["until"]),
+        of(&health["budget"]["remaining"], &health["budget"]["limit"]),
+        of(&health["concurrency"]["under_way"], &health["concurrency"]["limit"]),
+        plain(&health["pending"]),
+        waiting.to_string(),
+        plain(&health["oldest"]),
+    ]
 }
 
-impl Described {
-    /// What an instance is built with. With its memory it refuses another workspace than before.
-    pub(super) fn context(&self, remembering: bool) -> destination::Context {
-        let memory = Folder::clone(&self.memory);
-        destination::Context {
-            name: self.name.clone(),
-            metrics: Metrics::new(),
-            clock: app::clock(),
-            memory: remembering.then(|| Arc::new(memory) as Arc<dyn destination::Memory>),
-        }
-    }
-
-    /// An instance, built as the router builds it.
-    pub(super) fn build(&self) -> anyhow::Result<Box<dyn Destination>> {
-        let built = (self.kind.build)(&self.mappings.settings, self.context(true));
-        built.map_err(|why| anyhow!("{}: {why}", self.path.display()))
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "-".to_owned(),
+        other => other.to_string(),
     }
 }

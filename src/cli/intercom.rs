@@ -9,7 +9,7 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::destinations::Where;
+use super::local::Where;
 use super::remote::Remote;
 use super::{Verdict, print, runtime};
 use crate::action::{Failure, Kind, Manner};

@@ -21,6 +21,7 @@ mod files;
 mod filters;
 mod import;
 mod intercom;
+mod local;
 mod reading;
 mod remote;
 mod report;
@@ -64,6 +65,8 @@ enum Command {
     Deliveries(deliveries::Deliveries),
     /// Look at what could not be delivered, attempt it again, or discard it.
     DeadLetters(dead_letters::DeadLetters),
+    /// Show how the destinations of a running router stand; pause one, or let it go on.
+    Destinations(destinations::Destinations),
     /// Run the stand-in Intercom alone.
     Sandbox(sandbox::Sandbox),
     /// Print the JSON Schemas that editors use.
@@ -121,6 +124,7 @@ pub fn run() -> ExitCode {
         Command::DeleteUser(command) => command.run(),
         Command::Deliveries(command) => command.run(),
         Command::DeadLetters(command) => command.run(),
+        Command::Destinations(command) => command.run(),
         Command::Sandbox(command) => command.run(),
         Command::Schema(command) => command.run(),
         Command::Completions { shell } => {

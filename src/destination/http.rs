@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::Allowance;
 use crate::action::{Failure, Kind};
 use crate::instant::Timestamp;
 
@@ -93,6 +94,9 @@ impl fmt::Debug for Request {
     }
 }
 
+/// A window of time in which requests are counted is no longer than this.
+const WINDOW_MAX: Duration = Duration::from_secs(60);
+
 /// What came back.
 #[derive(Debug, Clone, Default)]
 pub struct Reply {
@@ -110,18 +114,29 @@ impl Reply {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// What the reply says about how much is still taken: `X-RateLimit-Remaining`, `-Limit` (else, what remains) and, as in
+    /// [`Reply::wait`], when that changes.
+    pub fn allowance(&self, now: Timestamp) -> Option<Allowance> {
+        let number = |name| self.header(name)?.trim().parse::<i64>().ok();
+        let number = |name| number(name).map(|number| number.clamp(0, u32::MAX.into()) as u32);
+        let remaining = number("x-ratelimit-remaining")?;
+        let limit = number("x-ratelimit-limit").unwrap_or(remaining).max(remaining);
+        let wait = self.wait(now)?.min(WINDOW_MAX);
+        // An end so far away comes from a clock that is wrong: nothing can be spread up to it.
+        (remaining == 0 || wait < WINDOW_MAX).then_some(Allowance { limit, remaining, resets_at: now + wait })
+    }
+
     /// How long the reply asks us to wait: `X-RateLimit-Reset` (Unix seconds, by the clock of the reply's own `Date` where
     /// it has one), else `Retry-After` (seconds or a date).
     ///
     /// # Why
     /// The two clocks may differ, so a reset is only trusted for a minute: windows are ten seconds long.
     pub fn wait(&self, now: Timestamp) -> Option<Duration> {
-        const RESET_MAX: i64 = 60;
         const RETRY_AFTER_MAX: i64 = 3600;
         let theirs = self.header("date").and_then(http_date).unwrap_or(now).as_second();
         let reset = self.header("x-ratelimit-reset").and_then(|text| text.trim().parse::<i64>().ok());
         if let Some(secs) = reset.map(|at| at - theirs).filter(|secs| *secs > 0) {
-            return Some(Duration::from_secs(secs.min(RESET_MAX) as u64));
+            return Some(Duration::from_secs(secs.min(WINDOW_MAX.as_secs() as i64) as u64));
         }
         let text = self.header("retry-after")?.trim();
         let secs = text.parse::<i64>().ok().or_else(|| Some(http_date(text)?.as_second() - theirs))?;
@@ -141,7 +156,8 @@ pub trait Transport: Send + Sync + 'static {
 }
 
 /// Headers of replies that are kept.
-const KEPT: [&str; 6] = ["x-ratelimit-remaining", "x-ratelimit-reset", "retry-after", "link", "date", "location"];
+const KEPT: [&str; 7] =
+    ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "retry-after", "link", "date", "location"];
 
 /// The network. All requests go to one host; redirects are answers, not orders.
 pub struct Network {

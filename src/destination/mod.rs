@@ -1,6 +1,7 @@
 //! Third parties: what each can do, and how to talk to it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
@@ -59,6 +60,17 @@ pub fn wanted(event: &Json<'_>, names: &[&str]) -> bool {
     names.iter().find_map(|name| says(name)).or_else(|| says("All")).or_else(|| says("all")).unwrap_or(true)
 }
 
+/// What a destination says about how much it still takes from a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Allowance {
+    /// Requests it takes in a window of time.
+    pub limit: u32,
+    /// Requests it still takes in this window.
+    pub remaining: u32,
+    /// When this window ends.
+    pub resets_at: Timestamp,
+}
+
 /// What performing one action came to, and what was said on the way.
 #[derive(Debug)]
 pub struct Performed {
@@ -66,8 +78,8 @@ pub struct Performed {
     pub result: action::Result,
     /// Requests and replies, in order.
     pub exchanges: Vec<Exchange>,
-    /// The destination's allowance is used up until then.
-    pub exhausted_until: Option<Timestamp>,
+    /// What the destination said last about how much it still takes.
+    pub allowance: Option<Allowance>,
     /// What this attempt finished, whether or not it then failed.
     pub steps: Steps,
     /// What the destination answered, for the person who asked.
@@ -77,13 +89,7 @@ pub struct Performed {
 impl Performed {
     /// Nothing was said, and it failed.
     pub fn failed(failure: Failure) -> Performed {
-        Performed {
-            result: Err(failure),
-            exchanges: Vec::new(),
-            exhausted_until: None,
-            steps: Steps::new(),
-            document: None,
-        }
+        Performed { result: Err(failure), exchanges: Vec::new(), allowance: None, steps: Steps::new(), document: None }
     }
 }
 
@@ -105,6 +111,11 @@ pub trait Destination: Send + Sync + 'static {
         self.perform(action, payload, steps)
     }
 
+    /// How long the destination takes nothing more, as far as it has said; what a person asks for waits that long.
+    fn quiet(&self) -> Option<Duration> {
+        None
+    }
+
     /// Asks whether the credentials work, by a harmless read.
     fn probe(&self) -> BoxFuture<'_, Result<(), action::Failure>>;
 
@@ -116,8 +127,18 @@ pub trait Destination: Send + Sync + 'static {
     }
 }
 
+/// Longest wait of a person for a destination that takes nothing; beyond, they had better be told.
+const QUIET_MAX: Duration = Duration::from_secs(60);
+
+/// Waits while a destination takes nothing, for what a person asks for.
+pub async fn wait_out_quiet(destination: &dyn Destination) {
+    if let Some(quiet) = destination.quiet().filter(|quiet| *quiet <= QUIET_MAX) {
+        tokio::time::sleep(quiet).await;
+    }
+}
+
 /// Performs an action that a person asks for, with the values they gave. Not tried again by itself: it is they who see what
-/// came of it.
+/// came of it. It waits while the destination takes nothing, a minute at most; deliveries leave some of what a window takes for it.
 pub async fn by_hand(destination: &dyn Destination, facts: &Facts, given: &Object<'_>) -> Performed {
     let payload = match mapping::by_hand(facts, given) {
         Ok(payload) => payload,
@@ -126,6 +147,7 @@ pub async fn by_hand(destination: &dyn Destination, facts: &Facts, given: &Objec
         }
     };
     let text = Json::Object(payload.object).to_string();
+    wait_out_quiet(destination).await;
     let mut performed = destination.perform(facts.name, text.as_bytes(), &Steps::new()).await;
     if let Ok(Outcome::Delivered(warnings)) = &mut performed.result {
         warnings.splice(0..0, payload.warnings);

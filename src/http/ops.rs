@@ -1,5 +1,6 @@
 //! What watches the service from outside: `/healthz`, `/readyz`, `/metrics`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -35,11 +36,15 @@ async fn ready(admin: web::Data<Admin>) -> HttpResponse {
     let ready = !draining && trouble.is_none();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let store = trouble.unwrap_or_else(|| "ok".to_owned());
+    let word = |standing: &serde_json::Value| standing["hold"].as_str().unwrap_or("ok").to_owned();
+    let destinations: BTreeMap<_, _> =
+        (admin.standings)().into_iter().map(|(name, standing)| (name, word(&standing))).collect();
     HttpResponse::build(status).json(json!({
         "ready": ready,
         "draining": draining,
         "store": store,
         "mappings": admin.health.refusal().unwrap_or_else(|| "ok".to_owned()),
+        "destinations": destinations,
     }))
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 
+use super::pace::{Ended, Sign};
 use super::{Connection, Surroundings};
 use crate::action::{Failure, Kind, Outcome, Warning};
 use crate::delivery::retry::{self, Tried, Verdict};
@@ -36,8 +37,8 @@ pub(super) struct Attempted {
     pub(super) owed: Owed,
     /// What happens next.
     pub(super) next: Next,
-    /// The connection's allowance is used up until then.
-    pub(super) exhausted_until: Option<Timestamp>,
+    /// What pacing has to know.
+    pub(super) ended: Ended,
 }
 
 /// Makes one attempt of a delivery that stands in its line, or `outside` it. Cannot fail: whatever happens is an outcome.
@@ -60,9 +61,11 @@ pub(super) async fn attempt(
     let (outcome, code) = words(&performed.result);
     connection.count_attempt(&owed.delivery.action, outcome, &code);
     let number = owed.progress.tries + 1;
-    let exhausted_until = performed.exhausted_until;
+    let took = now.duration_since(at).try_into().unwrap_or_default();
+    let (requests, allowance) = (performed.exchanges.len(), performed.allowance);
+    let ended = Ended { sign: sign(&performed), took, requests, allowance };
     owed.progress.record(story(number, at, now, outcome, performed));
-    Attempted { owed, next, exhausted_until }
+    Attempted { owed, next, ended }
 }
 
 /// Performs the action. A panic in it is a bug of ours: it ends this delivery, and no other.
@@ -120,6 +123,20 @@ fn settle(
     };
     progress.status = status;
     next
+}
+
+/// What an attempt says about the destination: not what it did with this delivery, but whether it does anything.
+fn sign(performed: &Performed) -> Sign {
+    let Some(last) = performed.exchanges.last() else { return Sign::Silent };
+    match &performed.result {
+        Err(failure) if failure.kind == Kind::Throttled => Sign::Busy,
+        // A missing permission and the like are answers too, although time may mend them.
+        Err(failure) if matches!(failure.kind, Kind::Unavailable | Kind::Unknown) => match last.status {
+            Some(400..=407 | 409..=499) => Sign::Well,
+            _ => Sign::Failing,
+        },
+        _ => Sign::Well,
+    }
 }
 
 /// One that left its line does not come back into it, also not after a restart.
@@ -226,6 +243,32 @@ mod tests {
         settle_at(&mut progress, Kind::Unavailable, 5);
         assert!(matches!(settle_at(&mut progress, Kind::TooEarly, 5), Next::Parked(_)));
         assert_eq!(settle_at(&mut progress, Kind::TooEarly, 6), Next::Settled);
+    }
+
+    #[test]
+    fn only_silence_and_failure_of_the_destination_speak_against_it() {
+        let sign = |result, status: Option<Option<u16>>| {
+            let mut performed = Performed { result, ..Performed::failed(Failure::rejected("", "")) };
+            performed.exchanges.extend(status.map(|status| crate::delivery::Exchange {
+                method: "GET".into(),
+                path: "/".to_owned(),
+                body: None,
+                status,
+                reply: String::new(),
+            }));
+            super::sign(&performed)
+        };
+        let delivered = || Ok(Outcome::Delivered(Vec::new()));
+        assert_eq!(sign(delivered(), Some(Some(200))), Sign::Well);
+        assert_eq!(sign(delivered(), None), Sign::Silent);
+        assert_eq!(sign(failed(Kind::Rejected), Some(Some(400))), Sign::Well);
+        assert_eq!(sign(failed(Kind::TooEarly), Some(Some(404))), Sign::Well);
+        assert_eq!(sign(failed(Kind::Unavailable), Some(Some(403))), Sign::Well);
+        assert_eq!(sign(failed(Kind::Unavailable), None), Sign::Silent, "known without asking");
+        assert_eq!(sign(failed(Kind::Throttled), Some(Some(429))), Sign::Busy);
+        for status in [None, Some(200), Some(302), Some(408), Some(500), Some(503), Some(504)] {
+            assert_eq!(sign(failed(Kind::Unknown), Some(status)), Sign::Failing, "{status:?}");
+        }
     }
 
     #[test]

@@ -7,11 +7,11 @@ use futures_util::future::BoxFuture;
 
 use super::attempt::{Next, attempt};
 use super::conductor::size;
+use super::pace::Ended;
 use super::{Connection, STORE_PATIENCE, Surroundings};
 use crate::action::{Kind, Warning};
 use crate::delivery::{Delivery, Id, Progress, Status, Steps};
 use crate::destination::Notes;
-use crate::instant::Timestamp;
 use crate::store::{Error, Owed, Store};
 
 /// An attempt that has ended and was written down.
@@ -24,8 +24,8 @@ pub(super) struct Finished {
     pub(super) delivered: bool,
     /// Why the destination could not take it, where that may pass.
     pub(super) trouble: Option<Cow<'static, str>>,
-    /// The connection's allowance is used up until then.
-    pub(super) exhausted_until: Option<Timestamp>,
+    /// What pacing has to know.
+    pub(super) ended: Ended,
     /// Bytes of a payload that was held in memory for it.
     pub(super) held: usize,
 }
@@ -49,12 +49,12 @@ pub(super) async fn bring(
     if store.is_removed(id.position) {
         tracing::info!(delivery.id = %id, "Delivery {id} is not made: what was known of the person was removed");
         let (next, delivered) = (Next::Settled, false);
-        return Finished { id, next, delivered, trouble: None, exhausted_until: None, held };
+        return Finished { id, next, delivered, trouble: None, ended: Ended::default(), held };
     }
     let Some(owed) = owed else {
         tracing::error!(delivery.id = %id, "A delivery is not in the store any more, or its record is damaged");
         let (next, delivered) = (Next::Settled, false);
-        return Finished { id, next, delivered, trouble: None, exhausted_until: None, held };
+        return Finished { id, next, delivered, trouble: None, ended: Ended::default(), held };
     };
     let notebook = Notebook { store: store.clone(), id, progress: owed.progress.clone() };
     let attempted = attempt(connection, owed, outside, surroundings, Arc::new(notebook)).await;
@@ -66,8 +66,8 @@ pub(super) async fn bring(
     let failure = attempted.owed.progress.story.last().and_then(|attempt| attempt.failure.as_ref());
     let trouble = failure.filter(|failure| matches!(failure.kind, Kind::Unavailable | Kind::Unknown));
     let trouble = trouble.map(|failure| failure.code.clone());
-    let (next, exhausted_until) = (attempted.next, attempted.exhausted_until);
-    Finished { id, next, delivered, trouble, exhausted_until, held }
+    let (next, ended) = (attempted.next, attempted.ended);
+    Finished { id, next, delivered, trouble, ended, held }
 }
 
 async fn read(store: &dyn Store, id: Id) -> Option<Owed> {

@@ -14,7 +14,7 @@ use self::turns::Turn;
 use super::attempt::Next;
 use super::bring::{Finished, bring};
 use super::lanes::Lanes;
-use super::pace::{Hold, Pace};
+use super::pace::{Ended, Hold, Pace, Waiting};
 use super::{Connection, PaceSettings, Surroundings};
 use crate::delivery::{Id, Position};
 use crate::instant::Timestamp;
@@ -84,8 +84,6 @@ enum Alarm {
     Parked(Id),
     /// The credentials of this generation are looked at.
     Probe(Generation),
-    /// The quiet is over.
-    Quiet,
 }
 
 /// What came back from a task.
@@ -147,7 +145,7 @@ impl Conductor {
             parked_under_way: 0,
             in_trouble: false,
             held_back: Vec::new(),
-            pace: Pace::new(settings.at_once_max),
+            pace: Pace::new(settings),
             alarms: BinaryHeap::new(),
             running: JoinSet::new(),
             held: 0,
@@ -159,7 +157,9 @@ impl Conductor {
 
     /// Conducts until it is stopped; then waits for what is under way.
     pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Message>, mut stopped: watch::Receiver<bool>) {
+        let mut pauses = self.surroundings.pauses.watch();
         loop {
+            self.pace.pause(self.surroundings.pauses.since(&self.connection.name));
             self.start_what_may_start();
             self.show();
             let pause = self.until_next_alarm();
@@ -168,6 +168,7 @@ impl Conductor {
                 _ = stopped.wait_for(|stopped| *stopped) => break,
                 Some(done) = self.running.join_next() => self.finish(done.expect("a task of the conductor does not panic")),
                 Some(message) = inbox.recv() => self.hear(message),
+                Ok(()) = pauses.changed() => {}
                 () = tokio::time::sleep(pause) => self.ring(),
             }
         }
@@ -197,20 +198,21 @@ impl Conductor {
         self.pace.switch(true);
         if is_rebuilt {
             self.generation += 1;
-            self.pace.forget_throttle();
+            self.pace.forget();
         }
         // Whoever changed the settings of a connection that stands still wants to know now whether they work.
         if is_rebuilt && self.pace.is_unauthorized() {
             self.probe();
         }
-        self.wait_out_quiet();
     }
 
-    fn until_next_alarm(&self) -> Duration {
+    fn until_next_alarm(&mut self) -> Duration {
         const LONG: Duration = Duration::from_secs(3600);
-        let Some(Reverse((at, _))) = self.alarms.peek() else { return LONG };
+        let now = self.now();
+        let alarm = self.alarms.peek().map(|Reverse((at, _))| *at);
+        let Some(at) = alarm.into_iter().chain(self.pace.hold(now).until()).min() else { return LONG };
         // A clock that was set back must not make anyone wait for longer than an hour before it is looked at again.
-        at.duration_since(self.now()).try_into().unwrap_or(Duration::ZERO).min(LONG)
+        at.duration_since(now).try_into().unwrap_or(Duration::ZERO).min(LONG)
     }
 
     fn set_alarm(&mut self, at: Timestamp, alarm: Alarm) {
@@ -258,7 +260,7 @@ impl Conductor {
     }
 
     fn begin(&mut self, id: Id, owed: Option<Box<Owed>>) {
-        self.pace.begin();
+        self.pace.begin(self.now());
         let (connection, store) = (self.connection.clone(), self.store.clone());
         let (surroundings, outside) = (self.surroundings.clone(), self.parked.contains_key(&id));
         self.parked_under_way += usize::from(outside);
@@ -275,13 +277,11 @@ impl Conductor {
             Done::Probe { .. } if !is_current => {}
             Done::Probe { works: true } => self.resume(),
             Done::Probe { works: false } => self.set_alarm(self.now() + self.probe_interval, Alarm::Probe(generation)),
-            Done::Attempt(Finished { id, next, delivered, trouble, exhausted_until, held }) => {
+            Done::Attempt(Finished { id, next, delivered, trouble, ended, held }) => {
                 self.tell_of_trouble(trouble, delivered);
-                self.pace.end();
+                // What was before says nothing about the present destination.
+                self.end_attempt(id, if is_current { ended } else { Ended::default() });
                 self.held -= held;
-                if let Some(until) = exhausted_until.filter(|_| is_current) {
-                    self.quiet(until);
-                }
                 match next {
                     Next::Quiet(until) if is_current => self.quiet(until),
                     Next::Unauthorized if is_current => self.unauthorized(),
@@ -308,7 +308,6 @@ impl Conductor {
                     self.lanes.again(position);
                 }
                 Alarm::Parked(id) => self.wake_one(id),
-                Alarm::Quiet => {}
                 Alarm::Probe(generation) if generation == self.generation => self.probe(),
                 Alarm::Probe(_) => {}
             }
@@ -324,15 +323,20 @@ impl Conductor {
         metrics.deliveries_pending.with_label_values(&[name]).set(self.open);
         metrics.deliveries_waiting.with_label_values(&[name, "too_early"]).set(self.parked.len() as i64);
         metrics.deliveries_waiting.with_label_values(&[name, "retry"]).set(self.resting);
-        let paused =
-            |reason: &str, on: bool| metrics.destination_paused.with_label_values(&[name, reason]).set(on.into());
-        paused("unauthorized", hold == Hold::Unauthorized);
-        paused("throttled", matches!(hold, Hold::Throttled(_)));
-        paused("off", hold == Hold::Off);
+        for reason in ["off", "operator", "unauthorized", "breaker", "throttled"] {
+            let on = hold.reason() == Some(reason);
+            metrics.destination_paused.with_label_values(&[name, reason]).set(on.into());
+        }
+        let at_once = self.pace.at_once();
+        metrics.concurrency_limit.with_label_values(&[name]).set(at_once.limit as i64);
         let turn = self.turns.first_key_value().map(|(_, turn)| turn.accepted_at);
         let parked = self.parked.first_key_value().map(|(_, parked)| parked.accepted_at);
         let oldest = turn.into_iter().chain(parked).min();
         self.oldest.store(oldest.map_or(0, |at| at.as_millisecond()), Ordering::Relaxed);
+        let count = |number: i64| u64::try_from(number).unwrap_or_default();
+        let waiting = Waiting { too_early: self.parked.len() as u64, retry: count(self.resting) };
+        let standing = self.pace.standing(now, count(self.open), waiting, oldest);
+        self.surroundings.board.put(&self.connection.name, standing);
     }
 }
 

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::under_way::UnderWay;
 use crate::delivery::Position;
-use crate::destination::Destination;
 use crate::destination::erase::{Erased, Found, Subject};
+use crate::destination::{self, Destination};
 use crate::event::Person;
 use crate::instant::Timestamp;
 use crate::store::{self, Removed, Store};
@@ -143,6 +143,7 @@ impl Eraser {
             if wish.destination.as_ref().is_some_and(|wanted| wanted != name) {
                 continue;
             }
+            destination::wait_out_quiet(&**destination).await;
             let erased = destination.erase(subject, wish.dry_run).await;
             match done.iter_mut().find(|(known, _)| known == name) {
                 Some((_, before)) => before.add(erased),

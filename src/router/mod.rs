@@ -35,6 +35,8 @@ use crate::mapping::Mappings;
 use crate::metrics::Metrics;
 use crate::store::{self, Store};
 use follower::{Follower, Gauges, Order, Replacement, Request};
+pub use pace::breaker::Settings as BreakerSettings;
+pub use pace::{Board, Pauses, Standing};
 pub use under_way::UnderWay;
 
 /// How deliveries are brought.
@@ -51,17 +53,19 @@ pub struct Settings {
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PaceSettings {
-    /// Attempts under way at once for each destination.
+    /// Attempts under way at once for each destination, at most. It is fewer as long as the destination fails or is slow.
     #[schemars(range(min = 1, max = 10000))]
     pub at_once_max: usize,
     /// Seconds between looks at whether refused credentials work again.
     #[schemars(range(min = 0.001, max = 86400.0))]
     pub probe_interval_secs: f64,
+    /// When a destination that fails whatever it is sent is left alone.
+    pub breaker: pace::breaker::Settings,
 }
 
 impl Default for PaceSettings {
     fn default() -> Self {
-        PaceSettings { at_once_max: 32, probe_interval_secs: 60.0 }
+        PaceSettings { at_once_max: 32, probe_interval_secs: 60.0, breaker: Default::default() }
     }
 }
 
@@ -90,6 +94,27 @@ pub struct Surroundings {
     pub retry: retry::Settings,
     /// What is being attempted.
     pub under_way: UnderWay,
+    /// What an operator paused.
+    pub pauses: Pauses,
+    /// Where conductors show how they stand.
+    pub board: Board,
+}
+
+impl Surroundings {
+    /// This clock and this luck, and nothing paused yet.
+    pub fn new(
+        clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+        luck: Arc<dyn Fn() -> f64 + Send + Sync>,
+    ) -> Surroundings {
+        Surroundings {
+            clock,
+            luck,
+            retry: retry::Settings::default(),
+            under_way: UnderWay::default(),
+            pauses: Pauses::default(),
+            board: Board::default(),
+        }
+    }
 }
 
 /// The running engine.
@@ -99,8 +124,7 @@ pub struct Router {
     requests: mpsc::Sender<Request>,
     ended: watch::Receiver<bool>,
     gauges: Gauges,
-    under_way: UnderWay,
-    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    around: Surroundings,
 }
 
 /// How long to wait before asking a store again that could not take something.
@@ -112,15 +136,13 @@ impl Router {
         store: Arc<dyn Store>,
         connections: Vec<Arc<Connection>>,
         settings: &Settings,
-        clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-        luck: Arc<dyn Fn() -> f64 + Send + Sync>,
+        surroundings: Surroundings,
     ) -> store::Result<Router> {
         let (stop, stopped) = watch::channel(false);
         let (over, ended) = watch::channel(false);
         let (requests, requested) = mpsc::channel(1);
-        let under_way = UnderWay::default();
-        let surroundings =
-            Surroundings { clock: clock.clone(), luck, retry: settings.retry.clone(), under_way: under_way.clone() };
+        let surroundings = Surroundings { retry: settings.retry.clone(), ..surroundings };
+        let around = surroundings.clone();
         let over = Arc::new(over);
         let last_words = LastWords(over.clone());
         let mut follower = Follower::new(store, surroundings, settings.pace.clone(), stopped, over);
@@ -130,7 +152,7 @@ impl Router {
             let _last_words = last_words;
             follower.run(requested).await;
         });
-        Ok(Router { stop, follower, requests, ended, gauges, under_way, clock })
+        Ok(Router { stop, follower, requests, ended, gauges, around })
     }
 
     /// A handle to replace connections with.
@@ -145,7 +167,17 @@ impl Router {
 
     /// What is being attempted.
     pub fn under_way(&self) -> UnderWay {
-        self.under_way.clone()
+        self.around.under_way.clone()
+    }
+
+    /// What an operator paused, and the way to pause and to resume.
+    pub fn pauses(&self) -> Pauses {
+        self.around.pauses.clone()
+    }
+
+    /// How each connection stands.
+    pub fn board(&self) -> Board {
+        self.around.board.clone()
     }
 
     /// Stops starting attempts, and waits for those under way, `grace` at most. What is not finished then is attempted
@@ -173,7 +205,7 @@ impl Router {
 
     /// A function that brings the gauges that depend on the time up to date.
     pub fn refresher(&self) -> impl Fn() + Send + Sync + Clone + 'static {
-        let (gauges, clock) = (self.gauges.clone(), self.clock.clone());
+        let (gauges, clock) = (self.gauges.clone(), self.around.clock.clone());
         move || gauges.refresh(clock())
     }
 }

@@ -68,7 +68,10 @@ impl Engine {
         let pace = PaceSettings { probe_interval_secs: 80_000.0, ..PaceSettings::default() };
         let settings = Settings { pace, ..Settings::default() };
         let clock = Arc::new(|| Timestamp::UNIX_EPOCH);
-        let router = Router::start(store.clone(), connect(&tell), &settings, clock, Arc::new(|| 1.0)).await.unwrap();
+        let router =
+            Router::start(store.clone(), connect(&tell), &settings, Surroundings::new(clock, Arc::new(|| 1.0)))
+                .await
+                .unwrap();
         Engine { store, router, began, tell }
     }
 
@@ -210,7 +213,10 @@ async fn what_was_owed_before_the_start_is_taken_up_when_its_destination_comes()
     router.stop(Duration::ZERO).await;
     let (tell, began) = mpsc::unbounded_channel();
     let clock = Arc::new(|| Timestamp::UNIX_EPOCH);
-    let router = Router::start(store.clone(), Vec::new(), &Settings::default(), clock, Arc::new(|| 1.0)).await.unwrap();
+    let router =
+        Router::start(store.clone(), Vec::new(), &Settings::default(), Surroundings::new(clock, Arc::new(|| 1.0)))
+            .await
+            .unwrap();
     let mut engine = Engine { store, router, began, tell };
     engine.replace(vec![connection("other", " y", ("back", &open(), vec![]), &engine.tell)]).await;
     engine.accept(&["B"]).await;

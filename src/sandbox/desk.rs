@@ -344,6 +344,7 @@ impl Judged {
                 true => incoming.path.clone(),
                 false => format!("{}?{}", incoming.path, incoming.query),
             },
+            region: incoming.region,
             endpoint: self.endpoint.map(|endpoint| endpoint.path),
             body: incoming.body.as_deref().filter(|_| !self.is_private).and_then(compact),
             version: incoming.version.clone(),

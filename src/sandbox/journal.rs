@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::settings::Settings;
+use super::settings::{Region, Settings};
 use crate::instant::{self, Timestamp};
 
 /// Entries whose reply is still kept in memory.
@@ -28,6 +28,8 @@ pub struct Entry {
     pub method: String,
     /// Path and query, as sent.
     pub target: String,
+    /// The region whose address was asked; `None`: one that belongs to all.
+    pub region: Option<Region>,
     /// Path of the endpoint, if there is one.
     pub endpoint: Option<&'static str>,
     /// The body as compact JSON; what is no JSON stands as one string.
@@ -150,6 +152,7 @@ impl Entry {
             "at": instant::to_text(self.at),
             "method": self.method,
             "path": self.target,
+            "region": self.region,
             "endpoint": self.endpoint,
             "body": parsed(self.body.as_deref()),
             "version": self.version,

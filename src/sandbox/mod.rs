@@ -59,6 +59,7 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 
 pub use control::{Control, Expectation};
+pub use desk::{Incoming, Outgoing, Sent};
 pub use faults::{Close, Effect, Fault, Status};
 pub use seed::Seed;
 pub use settings::{
@@ -93,6 +94,19 @@ impl Sandbox {
         clock: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> io::Result<Running> {
         Sandbox::start_with_regions(settings, listener, Vec::new(), clock)
+    }
+
+    /// A stand-in that is asked with [`Sandbox::ask`] and has no listener. The error is a journal file that cannot be opened.
+    pub fn without_network(
+        settings: Settings,
+        clock: impl Fn() -> Timestamp + Send + Sync + 'static,
+    ) -> io::Result<Control> {
+        Ok(Control::new(desk::Desk::new(settings)?, clock))
+    }
+
+    /// Answers one request as it would over the network.
+    pub async fn ask(control: &Control, incoming: &Incoming) -> Outgoing {
+        routes::answer(control, incoming).await
     }
 
     /// The same with further listeners, each of which is the address of one region.

@@ -56,7 +56,8 @@ fn steer(control: &Control, request: &HttpRequest, what: &str, body: &[u8]) -> H
     HttpResponse::build(status).json(reply.body)
 }
 
-async fn answer(control: &Control, incoming: &Incoming) -> Outgoing {
+/// Answers one request, with what was made to go wrong.
+pub async fn answer(control: &Control, incoming: &Incoming) -> Outgoing {
     let released = control.released();
     let fault = control.desk().fault(incoming);
     match &fault {

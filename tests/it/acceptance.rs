@@ -1,6 +1,10 @@
 //! What a client of Intercom must come through, against the stand-in: many at once, a search that never catches up, calls in
-//! the wrong order, contacts in the archive. What takes the whole service (crashes, refused tokens) is in `corridor` and
-//! `crash`; what one action does with one reply, in the cases.
+//! the wrong order, contacts in the archive, a rate limit, regions. What takes the whole service is in `corridor`:
+//! `an_event_that_was_taken_before_a_crash_is_there_once`, `a_refused_token_pauses_everything_and_burns_no_attempt`,
+//! `a_call_becomes_a_contact_a_company_and_an_event` (metadata of more than ten keys). What one action does with one reply is
+//! in the cases.
+
+mod pace;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -12,7 +16,9 @@ use interline::delivery::Steps;
 use interline::destination::{self, Context, Destination, Performed, intercom};
 use interline::json::Json;
 use interline::metrics::Metrics;
-use interline::sandbox::{Effect, Fault, Running, Sandbox, SearchLag, Seed, Settings, Status, UnknownAttributes};
+use interline::sandbox::{
+    Effect, Fault, Region, Running, Sandbox, SearchLag, Seed, Settings, Status, UnknownAttributes,
+};
 use interline::yaml::{Lookup, Missing};
 use serde_json::{Value, json};
 
@@ -230,6 +236,27 @@ async fn a_connection_talks_to_its_own_host_alone() {
     assert_eq!(eu.asked("GET", "/me"), 1);
     eu.running.stop().await;
     us.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_to_one_region_never_asks_another() {
+    let listener = || TcpListener::bind("127.0.0.1:0").unwrap();
+    let regions = [Region::Us, Region::Eu, Region::Au];
+    let regional = regions.iter().map(|region| (*region, listener())).collect();
+    let settings = Settings { search_lag_secs: SearchLag::Secs(0), region: Region::Eu, ..Settings::default() };
+    let running = Sandbox::start_with_regions(settings, listener(), regional, now).unwrap();
+    let intercom = connect(running.url_in(Region::Eu).unwrap());
+    let workspace = Workspace { running, intercom };
+    workspace.deliver("identify_contact", &user(1, 1)).await;
+    workspace.deliver("identify_company", &json!({ "company_id": "g-1", "name": "Acme", "external_id": "u-1" })).await;
+    let event = json!({ "event_name": "Signed Up", "created_at": 1_767_225_600, "user_id": "u-1" });
+    workspace.deliver("track_event", &event).await;
+    workspace.deliver("raw_request", &json!({ "path": "/me" })).await;
+    assert!(workspace.intercom.probe().await.is_ok());
+    let journal = workspace.running.journal();
+    let asked: Vec<&Value> = journal.as_array().unwrap().iter().map(|entry| &entry["region"]).collect();
+    assert!(asked.len() >= 7 && asked.iter().all(|region| **region == "eu"), "{asked:?}");
+    workspace.running.stop().await;
 }
 
 /// A shipped destination file, as it would run against the workspace.

@@ -260,6 +260,20 @@ async fn what_waits_survives_a_crash() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_was_taken_before_a_crash_is_there_once() {
+    let mut house = House::new().await;
+    house.send(json!([identify("u1")])).await;
+    house.settled(1).await;
+    house.control().fault(Fault::new("POST /events", Effect::HoldReply));
+    house.send(json!([track("u1", "Signed Up")])).await;
+    eventually("the commit", LIMIT, async || house.events().len() == 1).await;
+    house.restart().await;
+    assert_eq!(statuses(&house.settled(2).await), ["delivered"; 2]);
+    assert_eq!((house.requests("POST /events"), house.events().len()), (2, 1));
+    house.control().clear_faults();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_repeat_is_delivered_once_also_across_a_restart() {
     let mut house = House::new().await;
     let mut call = identify("u1");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::cli::destinations::Described;
+use crate::cli::local::Described;
 
 /// What one action needs to read, in the words of the connection test; what it writes cannot be tried without writing.
 fn needs(action: &str) -> &'static [&'static str] {

@@ -4,7 +4,7 @@ use anyhow::{Context, anyhow, bail};
 use serde_json::Value;
 
 use crate::action::Facts;
-use crate::cli::destinations::{Described, Where};
+use crate::cli::local::{Described, Where};
 use crate::cli::remote::{Api, Remote, good, segment};
 use crate::destination::{self, Destination, Done, Performed, intercom};
 use crate::json::{Json, Object};

@@ -11,7 +11,7 @@ use super::{Service, Settings};
 use crate::action::{self, Document, Failure, Kind, Outcome, Warning};
 use crate::delivery::{Exchange, Steps};
 use crate::destination::http::{Method, Reply, Request};
-use crate::destination::{Notes, Performed};
+use crate::destination::{Allowance, Notes, Performed};
 use crate::instant::Timestamp;
 
 /// Talks to Intercom for one attempt.
@@ -24,7 +24,7 @@ pub struct Client {
 #[derive(Default)]
 struct Record {
     exchanges: Vec<Exchange>,
-    exhausted_until: Option<Timestamp>,
+    allowance: Option<Allowance>,
     warnings: Vec<Warning>,
     steps: Steps,
     document: Option<Document>,
@@ -294,7 +294,7 @@ impl Client {
         Performed {
             result,
             exchanges: record.exchanges,
-            exhausted_until: record.exhausted_until,
+            allowance: record.allowance,
             steps: record.steps,
             document: record.document,
         }
@@ -314,15 +314,11 @@ impl Client {
         metrics.requests_total.with_label_values(&[&**name, endpoint, &*status]).inc();
         metrics.request_duration_seconds.with_label_values(&[&**name]).observe(began.elapsed().as_secs_f64());
         let Ok(reply) = result else { return };
-        let Some(left) = reply.header("x-ratelimit-remaining").and_then(|text| text.trim().parse::<i64>().ok()) else {
-            return;
-        };
-        metrics.rate_limit_remaining.with_label_values(&[&**name]).set(left);
         let now = clock();
-        // A refusal tells by itself how long to wait.
-        if left <= 0 && reply.status != 429 {
-            self.record().exhausted_until = reply.wait(now).map(|wait| now + wait);
-        }
+        let Some(allowance) = reply.allowance(now) else { return };
+        metrics.rate_limit_remaining.with_label_values(&[&**name]).set(allowance.remaining.into());
+        self.record().allowance = Some(allowance);
+        *self.service.allowance.lock().expect("noting an allowance does not panic") = Some(allowance);
     }
 
     fn remember(&self, call: Call, result: &Result<Reply, Failure>) {

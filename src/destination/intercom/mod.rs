@@ -1,6 +1,7 @@
 //! Intercom: contacts, companies and what contacts did.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
@@ -13,7 +14,7 @@ use crate::action::Failure;
 use crate::delivery::Steps;
 use crate::destination::erase::{Erased, Subject};
 use crate::destination::http::{self, Network, Transport};
-use crate::destination::{self, Clock, Context, Destination, Memory, Notes, Performed};
+use crate::destination::{self, Allowance, Clock, Context, Destination, Memory, Notes, Performed};
 use crate::metrics::Metrics;
 use crate::yaml::{self, Node, Problems};
 
@@ -241,6 +242,8 @@ pub(crate) struct Service {
     clock: Clock,
     metrics: Metrics,
     permits: Semaphore,
+    /// What was said last about how much is still taken.
+    allowance: Mutex<Option<Allowance>>,
     closed: closed::Closed,
     directory: directory::Directory,
     companies: company::Register,
@@ -301,6 +304,7 @@ impl Intercom {
             clock: context.clock,
             metrics: context.metrics,
             permits: Semaphore::new(settings.concurrency.clamp(1, Semaphore::MAX_PERMITS)),
+            allowance: Mutex::default(),
             closed: closed::Closed::default(),
             directory: directory::Directory::new(&settings),
             companies: company::Register::new(&settings),
@@ -342,6 +346,12 @@ impl Destination for Intercom {
         notes: Arc<dyn Notes>,
     ) -> BoxFuture<'a, Performed> {
         Box::pin(self.perform_on(self.client(steps).noting(notes), action, payload))
+    }
+
+    fn quiet(&self) -> Option<Duration> {
+        let told = (*self.service.allowance.lock().expect("noting an allowance does not panic"))?;
+        let left = told.resets_at.duration_since((self.service.clock)()).try_into().ok();
+        left.filter(|_| told.remaining == 0)
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<(), Failure>> {

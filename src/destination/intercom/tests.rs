@@ -165,7 +165,7 @@ async fn every_request_names_version_and_token() {
     intercom.probe().await.unwrap();
     let performed = intercom.perform("identify_contact", br#"{"role":"lead","email":"a@b.co"}"#, &Steps::new()).await;
     let text = |at: Timestamp| at.to_string();
-    assert_eq!(performed.exhausted_until.map(text).as_deref(), Some("2026-01-01T00:00:04Z"));
+    assert_eq!(performed.allowance.map(|told| text(told.resets_at)).as_deref(), Some("2026-01-01T00:00:04Z"));
     assert!(metrics.render().contains("rate_limit_remaining{destination=\"crm\"} 0"));
     let story = serde_json::to_string(&performed.exchanges).unwrap();
     assert!(story.contains("a@b.co") && !story.contains("secret"), "{story}");

@@ -30,19 +30,8 @@ pub struct Hand {
     pub destination: Arc<dyn Destination>,
 }
 
-/// `GET /api/destinations`: every destination, with what can be done there.
-pub async fn list(admin: web::Data<Admin>, caller: Caller) -> Result<HttpResponse, Problem> {
-    caller.check(&admin)?;
-    let all: Vec<Value> = (admin.hands)().iter().map(described).collect();
-    Ok(HttpResponse::Ok().json(json!({ "destinations": all })))
-}
-
-fn described(hand: &Hand) -> Value {
-    let actions: Vec<Value> = (hand.kind.actions)().into_iter().map(facts).collect();
-    json!({ "name": &*hand.name, "kind": hand.kind.name, "actions": actions })
-}
-
-fn facts(facts: &'static Facts) -> Value {
+/// An action as a form needs it.
+pub(super) fn facts(facts: &'static Facts) -> Value {
     let fields = facts.fields.iter().map(|field| {
         json!({
             "name": field.name, "type": field.kind.name(), "required": field.required, "clears": field.clears,
@@ -93,7 +82,8 @@ fn fields(body: &[u8]) -> Result<Object<'_>, Problem> {
     }
 }
 
-fn missing<'k>(code: Code, what: &str, word: &str, known: impl Iterator<Item = &'k str> + Clone) -> Problem {
+/// There is none of that name; the nearest one, or all.
+pub(super) fn missing<'k>(code: Code, what: &str, word: &str, known: impl Iterator<Item = &'k str> + Clone) -> Problem {
     let word: String = word.chars().take(60).collect();
     let hint = match nearest(&word, known.clone()) {
         Some(near) => format!("did you mean `{near}`?"),

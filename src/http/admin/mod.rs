@@ -7,6 +7,7 @@
 mod actions;
 mod dead_letters;
 mod deliveries;
+mod destinations;
 mod erase;
 mod filter;
 mod reload;
@@ -27,6 +28,7 @@ use subtle::ConstantTimeEq;
 
 pub use actions::{Hand, Hands};
 pub use dead_letters::Letters;
+pub use destinations::{Pause, Standings};
 pub use erase::{Erase, Refused};
 
 use super::health::Health;
@@ -76,6 +78,10 @@ pub struct Parts {
     pub erase: Erase,
     /// Does what is wanted with dead letters.
     pub letters: Letters,
+    /// How each destination stands.
+    pub standings: Standings,
+    /// Pauses a destination, or lets it go on.
+    pub pause: Pause,
 }
 
 /// The admin API of one running service.
@@ -89,6 +95,8 @@ pub struct Admin {
     hands: Hands,
     erase: Erase,
     letters: Letters,
+    pub(super) standings: Standings,
+    pause: Pause,
     token: Option<[u8; 32]>,
 }
 
@@ -106,9 +114,9 @@ impl Admin {
             return Err(why);
         }
         let token = settings.token.as_ref().map(ExposeSecret::expose_secret).filter(|token| !token.is_empty());
-        let Parts { store, metrics, clock, health, refresh, reload, hands, erase, letters } = parts;
+        let Parts { store, metrics, clock, health, refresh, reload, hands, erase, letters, standings, pause } = parts;
         let token = token.map(|token| Sha256::digest(token.as_bytes()).into());
-        Ok(Admin { store, metrics, clock, health, refresh, reload, hands, erase, letters, token })
+        Ok(Admin { store, metrics, clock, health, refresh, reload, hands, erase, letters, standings, pause, token })
     }
 }
 
@@ -125,7 +133,9 @@ pub fn configure(routes: &mut web::ServiceConfig) {
         .route("/api/dead-letters/{id}", web::get().to(dead_letters::show))
         .route("/api/stats", web::get().to(stats))
         .route(RELOAD, web::post().to(reload::reload))
-        .route("/api/destinations", web::get().to(actions::list))
+        .route("/api/destinations", web::get().to(destinations::list))
+        .route(PAUSE, web::post().to(destinations::pause))
+        .route(RESUME, web::post().to(destinations::resume))
         .route(ACTION, web::post().to(actions::perform))
         .route(DELETE_USER, web::post().to(erase::delete_user))
         .route(REGULATIONS, web::post().to(erase::regulate))
@@ -134,6 +144,8 @@ pub fn configure(routes: &mut web::ServiceConfig) {
 }
 
 const ACTION: &str = "/api/destinations/{name}/actions/{action}";
+const PAUSE: &str = "/api/destinations/{name}/pause";
+const RESUME: &str = "/api/destinations/{name}/resume";
 const DEAD_LETTERS: &str = "/api/dead-letters";
 const RETRY: &str = "/api/dead-letters/retry";
 const DISCARD: &str = "/api/dead-letters/discard";
@@ -141,7 +153,7 @@ const EXPORT: &str = "/api/dead-letters/export";
 const DELETE_USER: &str = "/api/delete-user";
 const REGULATIONS: &str = "/api/regulations";
 const RELOAD: &str = "/api/reload";
-const ROUTES: [&str; 17] = [
+const ROUTES: [&str; 19] = [
     "/healthz",
     "/readyz",
     "/metrics",
@@ -155,6 +167,8 @@ const ROUTES: [&str; 17] = [
     "/api/stats",
     "/api/destinations",
     ACTION,
+    PAUSE,
+    RESUME,
     DELETE_USER,
     REGULATIONS,
     RELOAD,
@@ -166,7 +180,7 @@ async fn unknown(request: HttpRequest) -> HttpResponse {
     let writes =
         [DELETE_USER, REGULATIONS, RELOAD, RETRY, DISCARD].contains(&path) || path.starts_with("/api/destinations/");
     let names_one = ["/api/deliveries/", "/api/dead-letters/"].iter().any(|start| path.starts_with(start));
-    match ROUTES.contains(&path) || names_one || is_action(path) {
+    match ROUTES.contains(&path) || names_one || is_action(path) || is_pause(path) {
         true => {
             let allow = if writes { "POST" } else { "GET" };
             problem::method_not_allowed(request.method(), path, allow).error_response()
@@ -179,6 +193,12 @@ async fn unknown(request: HttpRequest) -> HttpResponse {
 fn is_action(path: &str) -> bool {
     let rest = path.strip_prefix("/api/destinations/").and_then(|rest| rest.split_once("/actions/"));
     rest.is_some_and(|(name, action)| !name.is_empty() && !action.is_empty() && !action.contains('/'))
+}
+
+/// Whether the path is that of pausing a destination or letting it go on, whatever it is called.
+fn is_pause(path: &str) -> bool {
+    let rest = path.strip_prefix("/api/destinations/").and_then(|rest| rest.split_once('/'));
+    rest.is_some_and(|(name, what)| !name.is_empty() && matches!(what, "pause" | "resume"))
 }
 
 async fn stats(admin: web::Data<Admin>, caller: Caller) -> Result<HttpResponse, Problem> {

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 
 use super::{Alarm, Conductor, Done};
+use crate::delivery::Id;
 use crate::instant::Timestamp;
-use crate::router::pace::Hold;
+use crate::router::pace::breaker::Turn;
+use crate::router::pace::{Ended, Hold};
 
 impl Conductor {
     /// Says once that a destination is in trouble, and once that it is not any more.
@@ -25,17 +27,24 @@ impl Conductor {
 
     pub(super) fn quiet(&mut self, until: Timestamp) {
         let now = self.now();
-        if matches!(self.pace.hold(now), Hold::Free | Hold::Full) {
-            tracing::debug!(destination.name = %self.connection.name, %until, "The destination's allowance is used up");
+        if matches!(self.pace.hold(now), Hold::Free | Hold::Full | Hold::Paced(_)) {
+            tracing::debug!(destination.name = %self.connection.name, %until, "The destination asks for quiet");
         }
         self.pace.throttle(until, now);
-        self.wait_out_quiet();
     }
 
-    pub(super) fn wait_out_quiet(&mut self) {
-        let now = self.now();
-        if let Hold::Throttled(until) = self.pace.hold(now) {
-            self.set_alarm(until, Alarm::Quiet);
+    /// Counts an attempt that ended, and says once that the breaker opened, and once that it closed.
+    pub(super) fn end_attempt(&mut self, id: Id, ended: Ended) {
+        let name = &self.connection.name;
+        match self.pace.end(id, &ended, (self.surroundings.clock)()) {
+            Some(Turn::Opened) => tracing::warn!(
+                destination.name = %name,
+                "The destination fails whatever it is sent; nothing is sent but one delivery now and then, until it takes one"
+            ),
+            Some(Turn::Closed) => {
+                tracing::info!(destination.name = %name, "The destination answers again; deliveries go on");
+            }
+            None => {}
         }
     }
 
@@ -43,7 +52,7 @@ impl Conductor {
         if self.pace.is_unauthorized() {
             return;
         }
-        self.pace.refuse();
+        self.pace.refuse(self.now());
         self.set_alarm(self.now() + self.probe_interval, Alarm::Probe(self.generation));
         tracing::error!(
             destination.name = %self.connection.name,
@@ -53,12 +62,11 @@ impl Conductor {
 
     pub(super) fn resume(&mut self) {
         self.pace.authorize();
-        self.wait_out_quiet();
         tracing::info!(destination.name = %self.connection.name, "The credentials work again");
     }
 
     pub(super) fn probe(&mut self) {
-        if self.pace.hold(self.now()) == Hold::Off {
+        if matches!(self.pace.hold(self.now()), Hold::Off | Hold::Paused) {
             self.set_alarm(self.now() + self.probe_interval, Alarm::Probe(self.generation));
             return;
         }

@@ -50,7 +50,9 @@ impl Run {
     async fn on(store: Arc<Memory>, people: Arc<People>, accepted: usize) -> Run {
         let (clock, settings) = (Arc::new(|| Timestamp::UNIX_EPOCH), Settings::default());
         let connections = vec![around(people.clone(), "intercom", "")];
-        let router = Router::start(store.clone(), connections, &settings, clock, Arc::new(|| 1.0)).await.unwrap();
+        let router = Router::start(store.clone(), connections, &settings, Surroundings::new(clock, Arc::new(|| 1.0)))
+            .await
+            .unwrap();
         Run { store, people, router, accepted }
     }
 

@@ -174,6 +174,8 @@ fn without_a_token_only_this_machine_may_be_meant() {
         hands: std::sync::Arc::new(Vec::new),
         erase: std::sync::Arc::new(|_| Box::pin(async { Ok(Default::default()) })),
         letters: std::sync::Arc::new(|_| Box::pin(async { Ok(Vec::new()) })),
+        standings: std::sync::Arc::new(Vec::new),
+        pause: std::sync::Arc::new(|_, to| Ok(to)),
         reload: std::sync::Arc::new(|| unreachable!("nobody asks")),
     };
     let open = Settings { listen: "0.0.0.0:8081".parse().unwrap(), token: None };

@@ -202,6 +202,8 @@ impl Service {
             hands: Arc::new(Vec::new),
             erase: Arc::new(|_| Box::pin(async { Ok(Value::Null) })),
             letters: Arc::new(|_| Box::pin(async { Ok(Vec::new()) })),
+            standings: Arc::new(Vec::new),
+            pause: Arc::new(|_, to| Ok(to)),
             reload: Arc::new(move || Box::pin(std::future::ready(reloads.inner().report.clone()))),
         };
         let admin = admin::Admin::new(&settings.admin, admin_parts).unwrap();

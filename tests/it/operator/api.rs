@@ -220,3 +220,37 @@ async fn nothing_goes_to_another_workspace_until_a_person_accepts_it() {
     eventually("the contact", LIMIT, async || house.emails() == ["ann@example.com"]).await;
     house.intercom.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_destination_keeps_what_it_is_owed_also_across_a_restart() {
+    let mut house = House::new().await;
+    let (code, out, err) = house.types(&["destinations", "pause", "intercom"]).await;
+    assert!(code == 0 && out.starts_with("intercom is paused since 20"), "{out}{err}");
+    house.identify("u-1", "ann@example.com").await;
+    eventually("what is owed", LIMIT, async || house.pending().await == 1).await;
+    house.service.kill();
+    house.service = Served::start(house.directory.path(), (house.service.ingest, house.service.admin)).await;
+    let paused = "interline_destination_paused{destination=\"intercom\",reason=\"operator\"} 1";
+    let metrics = async || http().get(format!("{}/metrics", house.url())).send().await.unwrap().text().await.unwrap();
+    eventually("the metric", LIMIT, async || metrics().await.contains(paused)).await;
+    let health = house.get("/api/destinations").await["destinations"][0]["health"].take();
+    assert_eq!((&health["hold"], &health["until"], &health["pending"]), (&json!("operator"), &Value::Null, &json!(1)));
+    assert!(health["since"].is_string() && health["oldest"].is_string(), "{health}");
+    assert_eq!(house.get("/readyz").await["destinations"], json!({ "intercom": "operator" }));
+    let (code, out, _) = house.types(&["destinations", "list"]).await;
+    assert!(code == 0 && out.contains("operator") && out.contains("pending"), "{out}");
+    assert_eq!(house.emails(), [""; 0], "nothing was sent");
+
+    let (code, _, err) = house.types(&["destinations", "resume", "intercon"]).await;
+    assert!(code == 2 && err.contains("did you mean `intercom`"), "{err}");
+    let pause = http().get(format!("{}/api/destinations/intercom/pause", house.url())).send().await.unwrap();
+    assert_eq!(pause.status(), 405);
+    for _ in 0..2 {
+        let (code, out, _) = house.types(&["destinations", "resume", "intercom"]).await;
+        assert_eq!((code, out.as_str()), (0, "intercom is not paused\n"));
+    }
+    eventually("the contact", LIMIT, async || house.emails() == ["ann@example.com"]).await;
+    eventually("the end", LIMIT, async || house.pending().await == 0).await;
+    assert_eq!(house.get("/readyz").await["destinations"], json!({ "intercom": "ok" }));
+    house.intercom.stop().await;
+}

@@ -1,5 +1,7 @@
 //! What several tests need: the real binary as a process, and a sandbox beside it.
 
+pub mod virtual_time;
+
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -1,0 +1,70 @@
+//! `GET /api/destinations`: how each stands and what can be done there; `POST …/pause` and `…/resume`.
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, web};
+use serde_json::{Value, json};
+
+use super::actions::{Hand, facts, missing};
+use super::{Admin, Caller};
+use crate::http::problem::{Code, Problem};
+use crate::instant::{self, Timestamp};
+
+/// How every connection stands that there has been since the start, also one that is off, by name.
+pub type Standings = Arc<dyn Fn() -> Vec<(Arc<str>, Value)> + Send + Sync>;
+
+/// Pauses a destination, or lets it go on (`None`), durably; says since when it is paused.
+pub type Pause = Arc<dyn Fn(&str, Option<Timestamp>) -> std::io::Result<Option<Timestamp>> + Send + Sync>;
+
+/// Every destination, those that are off included.
+pub(super) async fn list(admin: web::Data<Admin>, caller: Caller) -> Result<HttpResponse, Problem> {
+    caller.check(&admin)?;
+    let (hands, standings) = ((admin.hands)(), (admin.standings)());
+    let on = hands.iter().map(|hand| {
+        let standing = standings.iter().find(|(name, _)| *name == hand.name);
+        described(hand, standing.map(|(_, standing)| standing))
+    });
+    let off = standings.iter().filter(|(name, _)| hands.iter().all(|hand| hand.name != *name));
+    let off = off.map(|(name, standing)| json!({ "name": &**name, "health": standing, "actions": [] }));
+    let all: Vec<Value> = on.chain(off).collect();
+    Ok(HttpResponse::Ok().json(json!({ "destinations": all })))
+}
+
+fn described(hand: &Hand, standing: Option<&Value>) -> Value {
+    let actions: Vec<Value> = (hand.kind.actions)().into_iter().map(facts).collect();
+    json!({ "name": &*hand.name, "kind": hand.kind.name, "health": standing, "actions": actions })
+}
+
+/// Nothing more is sent to it until it is resumed. What is under way is finished.
+pub(super) async fn pause(
+    admin: web::Data<Admin>,
+    caller: Caller,
+    name: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let now = (admin.clock)();
+    change(&admin, &caller, &name, Some(now))
+}
+
+/// It goes on.
+pub(super) async fn resume(
+    admin: web::Data<Admin>,
+    caller: Caller,
+    name: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    change(&admin, &caller, &name, None)
+}
+
+fn change(admin: &Admin, caller: &Caller, name: &str, to: Option<Timestamp>) -> Result<HttpResponse, Problem> {
+    caller.check_write(admin)?;
+    let standings = (admin.standings)();
+    let names = standings.iter().map(|(name, _)| &**name);
+    if !names.clone().any(|known| known == name) {
+        return Err(missing(Code::DestinationNotFound, "destination", name, names));
+    }
+    let since = (admin.pause)(name, to).map_err(|error| {
+        Problem::new(Code::StoreUnavailable, format!("the mark of the pause cannot be written: {error}"))
+    })?;
+    Ok(HttpResponse::Ok().json(json!({
+        "name": name, "paused": since.is_some(), "since": since.map(instant::to_text),
+    })))
+}
