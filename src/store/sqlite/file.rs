@@ -8,12 +8,11 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
-use super::log::{self, Beyond};
-use super::quarantine;
+use super::{inspect, quarantine};
 use crate::store::{Error, Result};
 
 /// The file's name in the data directory.
-const NAME: &str = "interline.db";
+pub(super) const NAME: &str = "interline.db";
 /// Marks the file as ours: "ILNE".
 const APPLICATION_ID: i32 = 0x494c_4e45;
 /// What leads from one version to the next; the version is how many of them were taken.
@@ -58,7 +57,7 @@ pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
 /// Opens the file for the one writer: makes it when it is missing, refuses it when it is not ours, brings it to our
 /// version.
 pub(super) fn open_writer(path: &Path) -> Result<Connection> {
-    let log = examine_log(path)?;
+    let log = inspect::inspect(path)?;
     private(OpenOptions::new().create(true).append(true))
         .open(path)
         .map_err(|error| Error::Unavailable(format!("cannot open {}: {error}", path.display())))?;
@@ -69,44 +68,14 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection> {
     sync_what_is_there(path)?;
     configure_writer(&file, version).map_err(explain)?;
     migrate(&mut file, version).map_err(explain)?;
-    if let Some(kept) = log.kept {
-        quarantine::keep(&file, "log", log.beyond.commits as i64, kept.as_bytes(), &[]).map_err(explain)?;
+    if let Some(kept) = &log.kept {
+        quarantine::keep(&file, "log", log.found.commits_beyond as i64, kept.as_bytes(), &[]).map_err(explain)?;
     }
-    if log.beyond.frames > 0 {
+    if log.found.frames_beyond > 0 || log.kept.is_some() {
         // What is beyond must not stand there the next time somebody looks.
         file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(())).map_err(explain)?;
     }
     Ok(file)
-}
-
-/// A write-ahead log, before SQLite has read it.
-struct Log {
-    beyond: Beyond,
-    /// The name of the copy, if it is damaged.
-    kept: Option<String>,
-}
-
-/// Looks at the log, and keeps a copy of a damaged one.
-fn examine_log(path: &Path) -> Result<Log> {
-    let log = log_path(path);
-    let shown = log.display();
-    let unreadable = |error: std::io::Error| Error::Unavailable(format!("cannot read {shown}: {error}"));
-    let beyond = log::examine(&log).map_err(unreadable)?;
-    if !beyond.is_damage() {
-        return Ok(Log { beyond, kept: None });
-    }
-    let names = (1..).map(|number| format!("{NAME}-wal.damaged-{number}"));
-    let kept = names.into_iter().find(|name| !path.with_file_name(name).exists()).expect("there are names enough");
-    std::fs::copy(&log, path.with_file_name(&kept)).map_err(|error| {
-        Error::Unavailable(format!("{shown} is damaged, and cannot be copied to {kept} before it is cut: {error}"))
-    })?;
-    tracing::error!(
-        log.commits = beyond.commits,
-        "The write-ahead log is damaged: {} writes behind the damage are lost, which may hold accepted events; the log \
-         as it was found is kept as {kept}",
-        beyond.commits
-    );
-    Ok(Log { beyond, kept: Some(kept) })
 }
 
 /// What a killed process wrote last may still be in the system's memory only, and from here on counts as stored.

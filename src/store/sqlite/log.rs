@@ -10,40 +10,49 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
-const HEAD: usize = 32;
+use super::note::Note;
+
+pub(super) const HEAD: usize = 32;
+/// Where the generation stands in the head.
+pub(super) const SALT: usize = 16;
 const FRAME_HEAD: usize = 24;
 /// Pages have at most this many bytes.
 const PAGE_MAX: u32 = 65_536;
 
-/// What stands behind the part of a log that SQLite will read.
+/// What a log holds.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Beyond {
-    /// Frames of the same generation.
+pub(super) struct Found {
+    /// Its generation, if its head is sound.
+    pub(super) salt: Option<u64>,
+    /// Frames that SQLite will read.
     pub(super) frames: u64,
+    /// Frames of the same generation behind those.
+    pub(super) frames_beyond: u64,
     /// Commits among them.
-    pub(super) commits: u64,
+    pub(super) commits_beyond: u64,
 }
 
-impl Beyond {
+impl Found {
     /// Whether more is lost than a power cut can take.
-    pub(super) fn is_damage(&self) -> bool {
-        self.commits > 1
+    pub(super) fn is_damaged(&self, note: Note) -> bool {
+        let is_same = self.salt.is_none_or(|salt| salt == note.salt);
+        self.commits_beyond > 1 || (is_same && self.frames < note.frames)
     }
 }
 
-/// Reads a log. One that is not there or empty has nothing beyond.
-pub(super) fn examine(path: &Path) -> io::Result<Beyond> {
+/// Reads a log. One that is not there or empty holds nothing.
+pub(super) fn examine(path: &Path) -> io::Result<Found> {
     match File::open(path) {
         Ok(file) => look(BufReader::with_capacity(1 << 18, file)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Beyond::default()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::default()),
         Err(error) => Err(error),
     }
 }
 
-fn look(mut log: impl Read) -> io::Result<Beyond> {
+fn look(mut log: impl Read) -> io::Result<Found> {
     let mut head = [0; HEAD];
     if !fill(&mut log, &mut head)? {
-        return Ok(Beyond::default());
+        return Ok(Found::default());
     }
     let page = word(&head, 8);
     let is_plausible = page.is_power_of_two() && (512..=PAGE_MAX).contains(&page);
@@ -53,9 +62,9 @@ fn look(mut log: impl Read) -> io::Result<Beyond> {
     sum.add(&head[..24], is_big);
     let mut holds = is_plausible && word(&head, 0) >> 1 == 0x377f_0682 >> 1 && sum.is(&head[24..]);
     // Without a sound head the frames say which generation is the newest one.
-    let mut salt = holds.then(|| long(&head, 16));
+    let mut salt = holds.then(|| long(&head, SALT));
     let mut frame = vec![0; FRAME_HEAD + page];
-    let mut beyond = Beyond::default();
+    let mut found = Found { salt, ..Found::default() };
     while fill(&mut log, &mut frame)? {
         if holds {
             sum.add(&frame[..8], is_big);
@@ -63,15 +72,16 @@ fn look(mut log: impl Read) -> io::Result<Beyond> {
             holds = Some(long(&frame, 8)) == salt && sum.is(&frame[16..24]);
         }
         if holds {
+            found.frames += 1;
             continue;
         }
         let generation = *salt.get_or_insert(long(&frame, 8));
         if generation == long(&frame, 8) {
-            beyond.frames += 1;
-            beyond.commits += u64::from(word(&frame, 4) != 0);
+            found.frames_beyond += 1;
+            found.commits_beyond += u64::from(word(&frame, 4) != 0);
         }
     }
-    Ok(beyond)
+    Ok(found)
 }
 
 /// False at the end, also when that comes within the buffer.
@@ -87,7 +97,7 @@ fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
 }
 
-fn long(bytes: &[u8], at: usize) -> u64 {
+pub(super) fn long(bytes: &[u8], at: usize) -> u64 {
     u64::from_be_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
 }
 

@@ -18,11 +18,13 @@ mod ballast;
 mod dedupe;
 mod file;
 mod group;
+mod inspect;
 mod limit;
 mod list;
 mod lock;
 mod log;
 mod marks;
+mod note;
 mod place;
 mod quarantine;
 mod reader;
@@ -48,6 +50,7 @@ use self::audit::Audit;
 use self::ballast::Ballast;
 use self::group::Work;
 use self::lock::Lock;
+use self::note::{Note, Notes};
 use self::reader::{Found, Readers};
 use self::room::Room;
 use self::shared::Shared;
@@ -95,7 +98,7 @@ impl Sqlite {
             opened => opened?,
         };
         let Start { marks, backlog, absent, window, key, suppressed } =
-            Start::read(&file, opening.settings, opening.now).map_err(file::explain)?;
+            Start::read(&file, opening, Note::read(opening.directory).last).map_err(file::explain)?;
         let shared = Arc::new(Shared::new(marks, backlog, absent));
         let writer = Writer {
             file,
@@ -105,6 +108,7 @@ impl Sqlite {
             metrics: opening.metrics.clone(),
             room: Room::new(ballast, shared.clone()),
             is_refusing: false,
+            notes: Notes::open(opening.directory),
             lock,
         };
         let writer = writer.start().map_err(|error| Error::Unavailable(format!("no thread to write: {error}")))?;

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::absent::{self, Absent};
+use super::absent::{self, Absent, Why};
 use super::dedupe::{self, Key, Window};
 use super::record::{Owner, bytes, checksum, integer, seal};
 use super::shared::{Marks, Unrouted};
@@ -11,7 +11,7 @@ use crate::delivery::Position;
 use crate::event::Person;
 use crate::instant::Timestamp;
 use crate::store::backlog::{Backlog, Change};
-use crate::store::{Settings, ago};
+use crate::store::{Opening, Settings, ago};
 
 /// What the store knows in memory.
 pub(super) struct Start {
@@ -24,10 +24,12 @@ pub(super) struct Start {
 }
 
 impl Start {
-    pub(super) fn read(file: &Connection, settings: &Settings, now: Timestamp) -> rusqlite::Result<Start> {
+    /// Reads it. `noted` is the greatest position that the store is known to have had.
+    pub(super) fn read(file: &Connection, opening: &Opening<'_>, noted: i64) -> rusqlite::Result<Start> {
+        let (settings, now) = (opening.settings, opening.now);
         let key = key(file)?;
         let window = window(file, settings, now)?;
-        let mut marks = where_it_stands(file)?;
+        let mut marks = where_it_stands(file, noted)?;
         let backlog = backlog(file, &mut marks)?;
         let absent = Absent::read(file)?;
         let suppressed = sound_mark(file, marks::SUPPRESSED)?;
@@ -36,24 +38,43 @@ impl Start {
     }
 }
 
-fn where_it_stands(file: &Connection) -> rusqlite::Result<Marks> {
+fn where_it_stands(file: &Connection, noted: i64) -> rusqlite::Result<Marks> {
     let number = |sql: &str| file.query_row(sql, (), |row| row.get::<_, i64>(0));
     let last_event = number("SELECT ifnull(max(position), 0) FROM events")?;
     // Deliveries are written together with the mark, so it stands at least where they are.
     let last_routed = number("SELECT ifnull(max(id) >> 16, 0) FROM deliveries")?;
     let routed = position(file, marks::ROUTED)?.unwrap_or(0).max(last_routed);
     let last = position(file, marks::LAST)?.unwrap_or(0).max(last_event).max(routed);
+    let floor = floor(file, last)?;
+    if noted > last {
+        end_is_lost(file, last, noted)?;
+    }
+    let last = last.max(noted);
     Ok(Marks {
         last,
         routed,
         trimmed: 0,
-        floor: floor(file, last)?,
+        floor,
         counted: 0,
         noted: 0,
         dead_letters: number("SELECT count(*) FROM deliveries WHERE status = 'dead_letter'")? as u64,
         quarantined: number("SELECT count(*) FROM quarantine")? as u64,
         lost: absent::lost(file)?,
     })
+}
+
+/// Positions that were given are not given again, and whoever trusts in them is told.
+fn end_is_lost(file: &Connection, last: i64, noted: i64) -> rusqlite::Result<()> {
+    let first = last + 1;
+    tracing::error!(
+        events.first = first,
+        events.last = noted,
+        "{} events, {first} to {noted}, were accepted and are not in the store: its end was cut off, or an older file was \
+         put in its place",
+        noted - last
+    );
+    absent::write(file, (first, noted), Why::Lost)?;
+    marks::write_position(file, marks::LAST, noted)
 }
 
 /// A file that does not say how far trimming has been has no holes that could be told from those.

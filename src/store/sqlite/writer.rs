@@ -17,6 +17,7 @@ use super::dedupe::Window;
 use super::file;
 use super::group::{Group, Work};
 use super::lock::Lock;
+use super::note::Notes;
 use super::room::Room;
 use super::shared::{self, Shared};
 use crate::metrics::Metrics;
@@ -97,6 +98,7 @@ pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) metrics: Metrics,
     pub(super) room: Room,
+    pub(super) notes: Notes,
     /// Whether the last group could not be written: said once, not for every call while a disk is full.
     pub(super) is_refusing: bool,
     /// Let go last, when the file is closed.
@@ -105,7 +107,7 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread and answers how to reach it.
-    pub(super) fn start(self) -> std::io::Result<Sender<Message>> {
+    pub(super) fn start(mut self) -> std::io::Result<Sender<Message>> {
         let (sender, calls) = channel();
         self.measure();
         std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
@@ -206,14 +208,21 @@ impl Writer {
         answer_all(calls, &error);
     }
 
-    fn measure(&self) {
+    fn measure(&mut self) {
         let length = |path: &Path| std::fs::metadata(path).map_or(0, |facts| facts.len());
-        self.shared.publish_bytes(length(&self.path) + length(&file::log_path(&self.path)));
+        let log = file::log_path(&self.path);
+        self.shared.publish_bytes(length(&self.path) + length(&log));
+        // When this cannot be told now, it can a second later.
+        if let Ok(pages) = checkpoint_now(&self.file, "NOOP") {
+            self.notes.write(self.shared.marks().last, &log, u64::try_from(pages).unwrap_or_default());
+        }
     }
 
     /// Leaves one file behind, without a log beside it.
     fn finish(self) {
-        let Writer { file, lock, .. } = self;
+        let Writer { file, lock, mut notes, path, shared, .. } = self;
+        // Said before it is so: a log that goes while this process is killed is not missed.
+        notes.write(shared.marks().last, &file::log_path(&path), 0);
         let brought_home = checkpoint_now(&file, "TRUNCATE")
             .and_then(|_| file.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false));
         if let Err(error) = brought_home {

@@ -204,14 +204,22 @@ async fn a_file_that_is_not_ours_is_refused_and_left_alone() {
 #[tokio::test]
 async fn a_file_of_an_older_version_is_brought_to_this_one() {
     let directory = TempDir::new().unwrap();
-    filled(&directory).await.close().await;
-    // What version 1 did not have.
-    peek(&directory).execute_batch("DROP INDEX open_by_destination; PRAGMA user_version = 1;").unwrap();
+    let file = peek(&directory);
+    file.execute_batch(include_str!("../../cases/store/version_1.sql")).unwrap();
+    file.execute_batch("PRAGMA application_id = 0x494c4e45; PRAGMA user_version = 1;").unwrap();
+    drop(file);
     let store = open(&directory);
-    assert_eq!(open_ids(&store).await, [id(1, 0), id(2, 0)]);
-    assert_eq!(store.open(Some("intercom"), Some(id(1, 0)), 9).await.unwrap()[0].id, id(2, 0));
-    let version = peek(&directory).pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap();
-    assert_eq!(version, 2);
+    assert_eq!(store.stats().last, Position(24));
+    let all = store.open(None, None, 100).await.unwrap();
+    assert!(!all.is_empty());
+    let theirs = store.open(Some("intercom"), None, 100).await.unwrap();
+    assert!(theirs.iter().map(|open| open.id).eq(all.iter().map(|open| open.id)));
+    assert_eq!(messages(&store, 0, 100).await.len(), 24);
+    assert_eq!((store.stats().quarantined, store.stats().lost), (0, 0));
+    let fresh = TempDir::new().unwrap();
+    open(&fresh).close().await;
+    let version = |of: &TempDir| peek(of).pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(version(&directory), version(&fresh));
 }
 
 #[track_caller]
@@ -274,7 +282,7 @@ async fn a_clean_end_leaves_one_file() {
     store.close().await;
     let names = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name());
     let names: HashSet<_> = names.map(|name| name.into_string().unwrap()).collect();
-    assert_eq!(names, HashSet::from(["interline.db".to_owned(), "interline.lock".to_owned()]));
+    assert_eq!(names, HashSet::from(["interline.db", "interline.lock", "interline.note"].map(str::to_owned)));
 }
 
 #[tokio::test]
@@ -467,4 +475,24 @@ async fn a_start_counts_what_is_waiting_without_reading_it() {
     accept(&store, "website", &["z"]).await;
     store.close().await;
     assert_eq!(counts(&open(&directory)), [0, 1]);
+}
+
+#[tokio::test]
+async fn an_end_that_was_cut_off_is_missed() {
+    let directory = TempDir::new().unwrap();
+    let store = filled(&directory).await;
+    store.close().await;
+    let copy = std::fs::read(directory.path().join("interline.db")).unwrap();
+    let store = open(&directory);
+    accept(&store, "website", &["d", "e"]).await;
+    store.close().await;
+    // Somebody puts the older file back.
+    std::fs::write(directory.path().join("interline.db"), copy).unwrap();
+    let store = open(&directory);
+    assert_eq!((store.stats().lost, store.stats().last), (2, Position(5)));
+    check_stats(&store, 3, 2, 0);
+    assert_eq!(store.accept(vec![event("website", "f")]).await.unwrap(), [at(6)], "no position is used twice");
+    assert_eq!(messages(&store, 0, 10).await, ["a", "b", "c", "f"]);
+    store.close().await;
+    assert_eq!(open(&directory).stats().lost, 2);
 }

@@ -96,7 +96,7 @@ impl Served {
         environment: &[(&str, PathBuf)],
     ) -> Served {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(directory.join("log")).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_interline"))
+        let child = Command::new(env!("CARGO_BIN_EXE_interline"))
             .args(["serve", "--config"])
             .arg(directory.join("interline.yaml"))
             .envs(environment.iter().map(|(name, value)| (name, value)))
@@ -105,15 +105,17 @@ impl Served {
             .stderr(log)
             .spawn()
             .unwrap();
+        // Whatever comes now, it ends with this value.
+        let mut served = Served { child, ingest, admin };
         let client = http();
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let ready = client.get(format!("http://{admin}/readyz")).send().await;
             if ready.is_ok_and(|reply| reply.status() == 200) {
-                return Served { child, ingest, admin };
+                return served;
             }
             let log = || std::fs::read_to_string(directory.join("log")).unwrap_or_default();
-            assert!(child.try_wait().unwrap().is_none(), "the service ended by itself:\n{}", log());
+            assert!(served.child.try_wait().unwrap().is_none(), "the service ended by itself:\n{}", log());
             assert!(Instant::now() < deadline, "the service was not ready within 60 s:\n{}", log());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
