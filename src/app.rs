@@ -24,6 +24,7 @@ mod in_force;
 pub mod memory;
 mod pausing;
 mod reload;
+mod replays;
 
 use in_force::InForce;
 pub use in_force::{Fingerprint, Found, refuse_namesake, refuse_namesakes};
@@ -60,6 +61,7 @@ pub struct App {
     router: Router,
     doors: http::Running,
     trimming: JoinHandle<()>,
+    feeding: JoinHandle<()>,
 }
 
 impl App {
@@ -95,7 +97,11 @@ impl App {
         let (again, current) = (reloader.clone(), reloader.clone());
         let hands: Hands = Arc::new(move || current.connections().iter().filter_map(|one| hand(one)).collect());
         let letters = router.letters();
+        let in_force_now = reloader.clone();
+        let (desk, feeder) = router.replays(Arc::new(move || in_force_now.connections())).await?;
+        let feeding = tokio::spawn(feeder.run());
         let parts = admin::Parts {
+            replays: replays::answerer(desk, reloader.clone()),
             letters: Arc::new(move |handling| {
                 let letters = letters.clone();
                 Box::pin(async move { letters.handle(handling).await })
@@ -116,7 +122,7 @@ impl App {
         };
         let doors = open(&settings, Doors { ingest, admin }, parts)?;
         let (ingest, admin) = (doors.ingest_address, doors.admin_address);
-        Ok(App { ingest, admin, store, reloader, router, doors, trimming })
+        Ok(App { ingest, admin, store, reloader, router, doors, trimming, feeding })
     }
 
     /// Resolves when storage or the engine failed for good: the process must end, and start again.
@@ -133,6 +139,7 @@ impl App {
             tracing::warn!(%error, "A door did not close in order");
         }
         self.trimming.abort();
+        self.feeding.abort();
         self.router.stop(GRACE).await;
         self.store.close().await;
     }

@@ -158,6 +158,23 @@ pub struct Envelope {
     /// `context` and `integrations` of the batch it came in, as JSON text of one object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared: Option<Arc<str>>,
+    /// Set where it is no call that came in, but a retained one that is delivered again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Box<Replay>>,
+}
+
+/// What a retained event is delivered again for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Replay {
+    /// The job that does it.
+    pub job: u64,
+    /// Where the event stood when it was accepted.
+    pub of: u64,
+    /// When it was put into the log again.
+    pub at: Timestamp,
+    /// The destinations it is for; none named: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub destinations: Vec<Arc<str>>,
 }
 
 /// Why a call is not an event.
@@ -295,6 +312,7 @@ mod tests {
             channel: Channel::Server,
             ip: None,
             shared: None,
+            replay: None,
         };
         change(&mut envelope);
         Event { envelope, body: body.as_bytes().into() }

@@ -31,6 +31,10 @@ pub trait Action: DeserializeOwned + JsonSchema + Send + Sized + 'static {
     /// Whether doing it twice leaves two things at the destination, rather than one brought up to date.
     const ADDS: bool = false;
 
+    /// For an action that writes the state of somebody or something: how an old call is repeated without putting back what
+    /// newer ones have written.
+    const FILLS: Option<&'static Fills> = None;
+
     /// Rules between fields, applied to the coerced fields before they are a payload. Pure: the same fields always give
     /// the same payload. What it changes or cuts it says in `warnings`.
     fn fit(_fields: &mut Object<'_>, _warnings: &mut Vec<Warning>) -> std::result::Result<(), Unfit> {
@@ -39,6 +43,30 @@ pub trait Action: DeserializeOwned + JsonSchema + Send + Sized + 'static {
 
     /// Does it. May run twice for one delivery, so it must come to the same end.
     fn perform(self, client: &Self::Client) -> impl Future<Output = Result> + Send;
+}
+
+/// What the fields of an action are to a call that is repeated: every other one is a value that is written.
+#[derive(Debug)]
+pub struct Fills {
+    /// Whose state it writes.
+    pub about: About,
+    /// Fields that say who or what is meant; they are sent with whatever is left.
+    pub identity: &'static [&'static str],
+    /// Fields that are written and may say who is meant; they stay while they have the newest value.
+    pub names: &'static [&'static str],
+    /// Fields by which a person belongs to a company: written together.
+    pub link: &'static [&'static str],
+    /// The one of those that, when it is true, makes the call end the belonging and write nothing else.
+    pub undo: Option<&'static str>,
+}
+
+/// Whose state an action writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// A person's.
+    Person,
+    /// A company's.
+    Company,
 }
 
 /// What an action does to the destination.
@@ -184,6 +212,8 @@ pub struct Facts {
     pub manner: Manner,
     /// [`Action::ADDS`].
     pub adds: bool,
+    /// [`Action::FILLS`].
+    pub fills: Option<&'static Fills>,
     /// Its inputs, in the order of the docs.
     pub fields: Vec<Field>,
     /// The JSON Schema of its inputs.
@@ -228,6 +258,7 @@ impl<C: ?Sized + Send + Sync + 'static> Definition<C> {
                 trigger: A::TRIGGER,
                 manner: A::MANNER,
                 adds: A::ADDS,
+                fills: A::FILLS,
                 fields: field::read::<A>(&schema),
                 schema,
                 fit: A::fit,

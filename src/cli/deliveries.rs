@@ -34,7 +34,7 @@ enum What {
         #[arg(long)]
         status: Option<String>,
         #[command(flatten)]
-        filters: Filters,
+        filters: Box<Filters>,
         /// Only older ones than this: the next page.
         #[arg(long, value_name = "ID")]
         before: Option<String>,

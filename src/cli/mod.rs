@@ -24,6 +24,7 @@ mod intercom;
 mod local;
 mod reading;
 mod remote;
+mod replay;
 mod report;
 mod sandbox;
 mod schema;
@@ -67,6 +68,8 @@ enum Command {
     DeadLetters(dead_letters::DeadLetters),
     /// Show how the destinations of a running router stand; pause one, or let it go on.
     Destinations(destinations::Destinations),
+    /// Deliver retained events again through the mappings as they are now.
+    Replay(replay::Replay),
     /// Run the stand-in Intercom alone.
     Sandbox(sandbox::Sandbox),
     /// Print the JSON Schemas that editors use.
@@ -125,6 +128,7 @@ pub fn run() -> ExitCode {
         Command::Deliveries(command) => command.run(),
         Command::DeadLetters(command) => command.run(),
         Command::Destinations(command) => command.run(),
+        Command::Replay(command) => command.run(),
         Command::Sandbox(command) => command.run(),
         Command::Schema(command) => command.run(),
         Command::Completions { shell } => {

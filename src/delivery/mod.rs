@@ -91,8 +91,11 @@ pub struct Delivery {
     pub mapping: Arc<str>,
     /// The action that brings it.
     pub action: Arc<str>,
-    /// When its event was accepted.
+    /// When its event was accepted; of one that is delivered again, when it was put into the log again.
     pub accepted_at: Timestamp,
+    /// Of an event that is delivered again: where it stood when it was accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay_of: Option<Position>,
     /// Hashes of whom it is about (`userId`, `anonymousId`, e-mail, for group calls the company): deliveries to one
     /// destination that share one go in order. Those of a person are even, those of a company odd.
     pub keys: Vec<u64>,

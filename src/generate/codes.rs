@@ -186,6 +186,10 @@ pub(super) const ALL: &[Code] = &[
         "workspace_unknown",
         "which workspace was seen last cannot be read from, or written to, the data directory",
     ),
+    delivery(
+        "written_since",
+        "a replayed call whose fields newer calls have all written; as a warning, the field was left out",
+    ),
 ];
 
 /// The codes met somewhere, in the order of their words.

@@ -137,6 +137,8 @@ codes! {
     ParameterInvalid = "parameter_invalid" 400;
     /// There is no such delivery, or it is no longer kept.
     DeliveryNotFound = "delivery_not_found" 404;
+    /// There is no replay of this number.
+    ReplayNotFound = "replay_not_found" 404;
     /// There is no destination of this name, or it is switched off.
     DestinationNotFound = "destination_not_found" 404;
     /// The destination has no such action.

@@ -8,7 +8,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::conductor::{Conductor, Joining, Message};
-use super::{Connection, LastWords, PaceSettings, STORE_PATIENCE, Surroundings, route};
+use super::replay::Written;
+use super::{Connection, LastWords, PaceSettings, STORE_PATIENCE, Surroundings};
 use crate::delivery::{Id, Position};
 use crate::instant::Timestamp;
 use crate::store::{self, Open, Owed, Routed, Store};
@@ -34,6 +35,8 @@ pub(super) struct Follower {
     gauges: Gauges,
     stopped: watch::Receiver<bool>,
     over: Arc<watch::Sender<bool>>,
+    /// What newer calls have written than those that are repeated.
+    written: Written,
 }
 
 /// The way to a conductor.
@@ -71,8 +74,8 @@ impl Follower {
         store: Arc<dyn Store>,
         surroundings: Surroundings,
         pace: PaceSettings,
-        stopped: watch::Receiver<bool>,
-        over: Arc<watch::Sender<bool>>,
+        (stopped, over): (watch::Receiver<bool>, Arc<watch::Sender<bool>>),
+        written: Written,
     ) -> Follower {
         Follower {
             store,
@@ -84,6 +87,7 @@ impl Follower {
             gauges: Gauges::default(),
             stopped,
             over,
+            written,
         }
     }
 
@@ -239,9 +243,15 @@ impl Follower {
         let now = (self.surroundings.clock)();
         let connections: Vec<_> =
             self.lines.iter().filter(|line| line.is_on).map(|line| line.connection.clone()).collect();
+        if let Err(error) = self.written.cover_step(&events, &*self.store, &connections).await {
+            wait_for_store(&error).await;
+            return Step::To(after);
+        }
         let mut routed = Vec::with_capacity(events.len());
         for stored in &events {
-            routed.push(route::route(stored, &connections, now));
+            let one = self.written.route(stored, &connections, now);
+            self.written.note_routed(&one, &connections);
+            routed.push(one);
             // Events may be much work; others have their turn between two.
             tokio::task::yield_now().await;
         }
@@ -250,6 +260,8 @@ impl Follower {
             // Back to where replacements are taken: these events are then routed by them.
             return Step::To(after);
         }
+        // Again, for whoever began to listen in between and read the store before this was in it.
+        routed.iter().for_each(|one| self.written.note_routed(one, &connections));
         self.distribute(routed).await;
         Step::To(last)
     }

@@ -24,6 +24,7 @@ pub mod erase;
 mod follower;
 mod lanes;
 mod pace;
+pub mod replay;
 mod route;
 mod under_way;
 
@@ -125,6 +126,8 @@ pub struct Router {
     ended: watch::Receiver<bool>,
     gauges: Gauges,
     around: Surroundings,
+    written: replay::Written,
+    store: Arc<dyn Store>,
 }
 
 /// How long to wait before asking a store again that could not take something.
@@ -145,14 +148,16 @@ impl Router {
         let around = surroundings.clone();
         let over = Arc::new(over);
         let last_words = LastWords(over.clone());
-        let mut follower = Follower::new(store, surroundings, settings.pace.clone(), stopped, over);
+        let written = replay::Written::default();
+        let mut follower =
+            Follower::new(store.clone(), surroundings, settings.pace.clone(), (stopped, over), written.clone());
         let gauges = follower.gauges();
         follower.take_up(connections).await?;
         let follower = tokio::spawn(async move {
             let _last_words = last_words;
             follower.run(requested).await;
         });
-        Ok(Router { stop, follower, requests, ended, gauges, around })
+        Ok(Router { stop, follower, requests, ended, gauges, around, written, store })
     }
 
     /// A handle to replace connections with.
@@ -163,6 +168,11 @@ impl Router {
     /// A handle to do something with dead letters.
     pub fn letters(&self) -> Letters {
         Letters(self.requests.clone())
+    }
+
+    /// Where replays are begun, and the one who works on them; `connections` are those that are in force.
+    pub async fn replays(&self, connections: replay::Connections) -> store::Result<(replay::Desk, replay::Feeder)> {
+        replay::Feeder::new(self.store.clone(), self.around.clock.clone(), connections, self.written.clone()).await
     }
 
     /// What is being attempted.

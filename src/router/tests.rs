@@ -102,6 +102,7 @@ fn event(name: &str) -> Event {
         channel: Channel::Server,
         ip: None,
         shared: None,
+        replay: None,
     };
     let body = format!(r#"{{"type":"track","event":"{name}","userId":"u","messageId":"{name}"}}"#);
     Event { envelope, body: body.into_bytes().into() }

@@ -11,7 +11,8 @@ use tokio::sync::watch;
 use super::backlog::{Backlog, Change};
 use super::removal::{Removal, changed};
 use super::{
-    Accepted, Error, Filter, Kind, Open, Opening, Owed, Page, Removed, Result, Routed, Settings, Stats, Store, Stored,
+    Accepted, Error, Filter, Job, Kind, Open, Opening, Owed, Page, Removed, Result, Routed, Settings, Stats, Store,
+    Stored,
 };
 use crate::delivery::{Delivery, Id, Position, Progress, Status};
 use crate::event::{Event, Person};
@@ -44,6 +45,7 @@ struct Shelf {
     last: Position,
     routed: Position,
     dead_letters: u64,
+    jobs: BTreeMap<u64, String>,
 }
 
 impl Memory {
@@ -74,6 +76,20 @@ impl Store for Memory {
             self.last.send_replace(shelf.last);
             accepted
         })
+    }
+
+    fn feed(&self, events: Vec<Event>, job: Job) -> BoxFuture<'_, Result<()>> {
+        self.with(|shelf| {
+            for event in events {
+                shelf.append(event);
+            }
+            shelf.jobs.insert(job.id, job.record);
+            self.last.send_replace(shelf.last);
+        })
+    }
+
+    fn jobs(&self) -> BoxFuture<'_, Result<Vec<Job>>> {
+        self.with(|shelf| shelf.jobs.iter().map(|(id, record)| Job { id: *id, record: record.clone() }).collect())
     }
 
     fn events(&self, after: Position, max: usize) -> BoxFuture<'_, Result<Vec<Stored>>> {
@@ -198,10 +214,14 @@ impl Shelf {
             return Accepted::Duplicate;
         }
         self.known.insert(key, event.envelope.received_at);
+        Accepted::New(self.append(event))
+    }
+
+    fn append(&mut self, event: Event) -> Position {
         self.last = Position(self.last.0 + 1);
         self.backlog.apply(Change::Accepted(self.last, event.envelope.source.clone()));
         self.events.insert(self.last, event);
-        Accepted::New(self.last)
+        self.last
     }
 
     fn route(&mut self, routed: Routed) {

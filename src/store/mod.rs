@@ -136,6 +136,15 @@ pub enum Accepted {
     Duplicate,
 }
 
+/// A long piece of work that goes on after a restart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Names it; later ones have greater numbers.
+    pub id: u64,
+    /// How far it has come, as its owner writes it.
+    pub record: String,
+}
+
 /// An event with its place.
 #[derive(Debug, Clone)]
 pub struct Stored {
@@ -249,6 +258,13 @@ pub trait Store: Send + Sync + 'static {
     /// Stores events in order, durably; repeats of (source, message id) within the window are left out and said so.
     /// The answers stand in the order of the events.
     fn accept(&self, events: Vec<Event>) -> BoxFuture<'_, Result<Vec<Accepted>>>;
+
+    /// Puts events into the log, whether or not their message ids are known, together with the record of the job that does
+    /// it: both are written, durably, or neither.
+    fn feed(&self, events: Vec<Event>, job: Job) -> BoxFuture<'_, Result<()>>;
+
+    /// The jobs that are kept, in the order of their numbers.
+    fn jobs(&self) -> BoxFuture<'_, Result<Vec<Job>>>;
 
     /// Events after `after` in order, at most `max` of them, also those routed already while they are retained. A record
     /// put aside is left out.

@@ -43,6 +43,7 @@ fn event(text: &str) -> Event {
         channel: Channel::Server,
         ip: None,
         shared: None,
+        replay: None,
     };
     Event { envelope, body: text.as_bytes().into() }
 }

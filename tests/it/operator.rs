@@ -5,6 +5,7 @@ mod api;
 mod connect;
 mod dead_letters;
 mod delete_user;
+mod replay;
 mod session;
 
 use std::fmt::Write;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 use interline::delivery::{Delivery, Id, Position};
 use interline::event::Person;
-use interline::store::{Accepted, Error, Filter, Owed, Page, Removed, Store};
+use interline::store::{Accepted, Error, Filter, Job, Owed, Page, Removed, Store};
 
 use fixture::{Place, accept, at, delivery, each, event, id, messages, now, pending, route, settled, text, waiting};
 
@@ -490,6 +490,26 @@ async fn what_is_owed_can_be_replaced_and_opened_again() {
         let ended = Owed { progress: settled("delivered"), ..owed(2) };
         store.amend(vec![ended]).await.unwrap();
         check_backlog(&*place.reopen(store).await, 0, 0, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_job_and_the_events_it_puts_in_are_written_together() {
+    each(async |place: Place| {
+        let store = place.open();
+        accept(&*store, "website", &["a", "b"]).await;
+        let job = |record: &str| Job { id: 3, record: record.to_owned() };
+        store.feed(Vec::new(), job("begun")).await.unwrap();
+        store.feed(vec![event("website", "a"), event("website", "a")], job("half")).await.unwrap();
+        store.feed(Vec::new(), Job { id: 1, record: "other".to_owned() }).await.unwrap();
+        let store = place.reopen(store).await;
+        assert_eq!(messages(&*store, 0, 10).await, ["a", "b", "a", "a"]);
+        check_backlog(&*store, 4, 0, 0);
+        let jobs = store.jobs().await.unwrap();
+        assert_eq!(jobs, [Job { id: 1, record: "other".to_owned() }, job("half")]);
+        assert_eq!(store.accept(vec![event("website", "b")]).await.unwrap(), [Accepted::Duplicate]);
+        assert_eq!(store.accept(vec![event("website", "c")]).await.unwrap(), [at(5)]);
     })
     .await;
 }

@@ -105,7 +105,7 @@ async fn handle(admin: &Admin, caller: &Caller, body: &[u8], deed: Deed) -> Resu
     let (ids, next) = match order.which {
         Which::Ids(ids) => (ids, None),
         Which::Filter(filter, limit) => {
-            let page = filter::page(&*admin.store, filter, limit).await.map_err(|error| trouble(&error))?;
+            let page = filter::page(&*admin.store, *filter, limit).await.map_err(|error| trouble(&error))?;
             (page.found.iter().map(|owed| owed.id).collect(), page.next)
         }
     };
@@ -126,7 +126,7 @@ struct Order {
 
 enum Which {
     Ids(Vec<Id>),
-    Filter(Filter, usize),
+    Filter(Box<Filter>, usize),
 }
 
 impl Order {
@@ -167,7 +167,7 @@ fn which(ids: Option<Vec<Id>>, asked: Asked, all: bool) -> Result<Which, Problem
         (None, true) if !all => refuse("nothing says which dead letters are meant: give `ids`, a condition, or `all`"),
         (None, _) => {
             let filter = Filter { status: Some(STATUS.to_owned()), oldest_first: true, ..asked.filter };
-            Ok(Which::Filter(filter, asked.limit))
+            Ok(Which::Filter(Box::new(filter), asked.limit))
         }
     }
 }

@@ -11,6 +11,7 @@ mod destinations;
 mod erase;
 mod filter;
 mod reload;
+mod replays;
 
 use std::future::{Ready, ready};
 use std::net::SocketAddr;
@@ -39,6 +40,7 @@ use crate::metrics::Metrics;
 use crate::store::{self, Store};
 
 pub use reload::{FileProblem, Reload, Report};
+pub use replays::{ReplayAsk, Replays};
 
 /// How the admin API listens.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -82,6 +84,8 @@ pub struct Parts {
     pub standings: Standings,
     /// Pauses a destination, or lets it go on.
     pub pause: Pause,
+    /// Begins, shows and ends replays.
+    pub replays: Replays,
 }
 
 /// The admin API of one running service.
@@ -97,6 +101,7 @@ pub struct Admin {
     letters: Letters,
     pub(super) standings: Standings,
     pause: Pause,
+    replays: Replays,
     token: Option<[u8; 32]>,
 }
 
@@ -114,9 +119,24 @@ impl Admin {
             return Err(why);
         }
         let token = settings.token.as_ref().map(ExposeSecret::expose_secret).filter(|token| !token.is_empty());
-        let Parts { store, metrics, clock, health, refresh, reload, hands, erase, letters, standings, pause } = parts;
+        let Parts { store, metrics, clock, health, refresh, reload, hands, erase, letters, replays, standings, pause } =
+            parts;
         let token = token.map(|token| Sha256::digest(token.as_bytes()).into());
-        Ok(Admin { store, metrics, clock, health, refresh, reload, hands, erase, letters, standings, pause, token })
+        Ok(Admin {
+            store,
+            metrics,
+            clock,
+            health,
+            refresh,
+            reload,
+            hands,
+            erase,
+            letters,
+            replays,
+            standings,
+            pause,
+            token,
+        })
     }
 }
 
@@ -131,6 +151,10 @@ pub fn configure(routes: &mut web::ServiceConfig) {
         .route(RETRY, web::post().to(dead_letters::retry))
         .route(DISCARD, web::post().to(dead_letters::discard))
         .route("/api/dead-letters/{id}", web::get().to(dead_letters::show))
+        .route(REPLAYS, web::get().to(replays::list))
+        .route(REPLAYS, web::post().to(replays::start))
+        .route("/api/replays/{id}", web::get().to(replays::show))
+        .route(CANCEL, web::post().to(replays::cancel))
         .route("/api/stats", web::get().to(stats))
         .route(RELOAD, web::post().to(reload::reload))
         .route("/api/destinations", web::get().to(destinations::list))
@@ -150,10 +174,12 @@ const DEAD_LETTERS: &str = "/api/dead-letters";
 const RETRY: &str = "/api/dead-letters/retry";
 const DISCARD: &str = "/api/dead-letters/discard";
 const EXPORT: &str = "/api/dead-letters/export";
+const REPLAYS: &str = "/api/replays";
+const CANCEL: &str = "/api/replays/{id}/cancel";
 const DELETE_USER: &str = "/api/delete-user";
 const REGULATIONS: &str = "/api/regulations";
 const RELOAD: &str = "/api/reload";
-const ROUTES: [&str; 19] = [
+const ROUTES: [&str; 22] = [
     "/healthz",
     "/readyz",
     "/metrics",
@@ -164,6 +190,9 @@ const ROUTES: [&str; 19] = [
     RETRY,
     DISCARD,
     EXPORT,
+    REPLAYS,
+    "/api/replays/{id}",
+    CANCEL,
     "/api/stats",
     "/api/destinations",
     ACTION,
@@ -177,12 +206,18 @@ const ROUTES: [&str; 19] = [
 
 async fn unknown(request: HttpRequest) -> HttpResponse {
     let path = request.match_info().as_str();
-    let writes =
-        [DELETE_USER, REGULATIONS, RELOAD, RETRY, DISCARD].contains(&path) || path.starts_with("/api/destinations/");
-    let names_one = ["/api/deliveries/", "/api/dead-letters/"].iter().any(|start| path.starts_with(start));
+    let starts_with = |start: &str| path.starts_with(start);
+    let writes = [DELETE_USER, REGULATIONS, RELOAD, RETRY, DISCARD].contains(&path)
+        || starts_with("/api/destinations/")
+        || (starts_with("/api/replays/") && path.ends_with("/cancel"));
+    let names_one = ["/api/deliveries/", "/api/dead-letters/", "/api/replays/"].into_iter().any(starts_with);
     match ROUTES.contains(&path) || names_one || is_action(path) || is_pause(path) {
         true => {
-            let allow = if writes { "POST" } else { "GET" };
+            let allow = match writes {
+                _ if path == REPLAYS => "GET, POST",
+                true => "POST",
+                false => "GET",
+            };
             problem::method_not_allowed(request.method(), path, allow).error_response()
         }
         false => problem::not_found(path, ROUTES.into_iter()).error_response(),

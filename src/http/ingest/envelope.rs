@@ -58,6 +58,7 @@ impl Arrival {
             channel: self.channel,
             ip: self.ip.filter(|_| self.channel == Channel::Client || is_direct(call)).map(|ip| ip.to_string()),
             shared: self.shared.clone(),
+            replay: None,
         };
         Ok(Event { envelope, body: bytes.into() })
     }

@@ -83,6 +83,7 @@ fn event(at: usize, body: &serde_json::Value) -> Event {
         channel: Channel::Server,
         ip: None,
         shared: None,
+        replay: None,
     };
     Event { envelope, body: body.to_string().into_bytes().into() }
 }

@@ -111,6 +111,7 @@ fn any_event() -> impl Strategy<Value = Stored> {
             channel: Channel::Server,
             ip: None,
             shared: None,
+            replay: None,
         };
         Stored { position: Position(1), event: Event { envelope, body: body.to_string().into_bytes().into() } }
     })

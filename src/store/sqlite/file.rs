@@ -16,8 +16,12 @@ pub(super) const NAME: &str = "interline.db";
 /// Marks the file as ours: "ILNE".
 const APPLICATION_ID: i32 = 0x494c_4e45;
 /// What leads from one version to the next; the version is how many of them were taken.
-pub(super) const STEPS: &[&str] =
-    &[include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_4.sql")];
+pub(super) const STEPS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 /// Bytes of a page.
 pub(super) const PAGE_BYTES: usize = 8192;
 

@@ -16,6 +16,7 @@ mod accept;
 mod audit;
 mod ballast;
 mod dedupe;
+mod feed;
 mod file;
 mod group;
 mod inspect;
@@ -58,8 +59,8 @@ use self::start::Start;
 use self::writer::{Message, Writer};
 use super::removal::Removal;
 use super::{
-    Accepted, Error, Filter, Kind, Open, Opening, Owed, Page, Removed, Result, Routed, Settings, Stats, Store, Stored,
-    ago,
+    Accepted, Error, Filter, Job, Kind, Open, Opening, Owed, Page, Removed, Result, Routed, Settings, Stats, Store,
+    Stored, ago,
 };
 use crate::delivery::{Id, Position, Progress};
 use crate::event::{Event, Person};
@@ -202,6 +203,15 @@ impl Store for Sqlite {
         };
         let events = events.into_iter().map(|event| record::EventRow::of(event, &self.key)).collect();
         self.write(accept::Accept { events, _place })
+    }
+
+    fn feed(&self, events: Vec<Event>, job: Job) -> BoxFuture<'_, Result<()>> {
+        let events = events.into_iter().map(|event| record::EventRow::of(event, &self.key)).collect();
+        self.write(feed::Feed { events, job })
+    }
+
+    fn jobs(&self) -> BoxFuture<'_, Result<Vec<Job>>> {
+        self.read(|file| Ok((feed::jobs(file)?, Vec::new())))
     }
 
     fn events(&self, after: Position, max: usize) -> BoxFuture<'_, Result<Vec<Stored>>> {

@@ -74,6 +74,14 @@ impl Store for Recorder {
         })
     }
 
+    fn feed(&self, _: Vec<Event>, _: store::Job) -> BoxFuture<'_, store::Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn jobs(&self) -> BoxFuture<'_, store::Result<Vec<store::Job>>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
     fn events(&self, _: Position, _: usize) -> BoxFuture<'_, store::Result<Vec<Stored>>> {
         Box::pin(async { Ok(Vec::new()) })
     }
@@ -201,6 +209,7 @@ impl Service {
             refresh: Arc::new(|| ()),
             hands: Arc::new(Vec::new),
             erase: Arc::new(|_| Box::pin(async { Ok(Value::Null) })),
+            replays: Arc::new(|_| Box::pin(async { Ok(Value::Null) })),
             letters: Arc::new(|_| Box::pin(async { Ok(Vec::new()) })),
             standings: Arc::new(Vec::new),
             pause: Arc::new(|_, to| Ok(to)),

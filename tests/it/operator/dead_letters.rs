@@ -17,7 +17,7 @@ fn refusing(on: &str) -> Fault {
 }
 
 impl House {
-    async fn send(&self, calls: Vec<Value>) {
+    pub(super) async fn send(&self, calls: Vec<Value>) {
         let url = format!("http://{}/v1/batch", self.service.ingest);
         let body = json!({ "batch": calls });
         let reply = crate::support::http().post(url).basic_auth("key", Some("")).json(&body).send().await.unwrap();
@@ -29,18 +29,18 @@ impl House {
     }
 
     /// Runs a command and writes down what came of it.
-    async fn notes(&self, transcript: &mut String, words: &[&str]) {
+    pub(super) async fn notes(&self, transcript: &mut String, words: &[&str]) {
         let (code, out, err) = self.types(words).await;
         writeln!(transcript, "$ interline {}\n{out}{err}exit {code}\n", words.join(" ")).unwrap();
     }
 }
 
-fn identify(user: &str) -> Value {
+pub(super) fn identify(user: &str) -> Value {
     json!({ "type": "identify", "userId": user, "messageId": user, "timestamp": "2026-01-01T00:00:00Z",
         "traits": { "email": format!("{user}@example.com") } })
 }
 
-fn track(user: &str, event: &str) -> Value {
+pub(super) fn track(user: &str, event: &str) -> Value {
     json!({ "type": "track", "userId": user, "messageId": event, "timestamp": "2026-01-01T00:00:00Z", "event": event })
 }
 

@@ -86,6 +86,7 @@ fn help_shows_fields_and_an_example() {
         &["dead-letters", "--help"],
         &["dead-letters", "retry", "--help"],
         &["dead-letters", "discard", "--help"],
+        &["replay", "start", "--help"],
         &["sandbox", "--help"],
     ] {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_interline"));

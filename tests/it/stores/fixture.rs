@@ -82,6 +82,7 @@ pub fn event_at(source: &str, message_id: &str, received_at: Timestamp) -> Event
         channel: Channel::Server,
         ip: Some("10.0.0.1".to_owned()),
         shared: Some(r#"{"context":{"ä":1}}"#.into()),
+        replay: None,
     };
     let body = format!(r#"{{"type":"track","event":"Signed Up","userId":"u-1","messageId":"{message_id}"}}"#);
     Event { envelope, body: body.into_bytes().into() }
@@ -125,6 +126,7 @@ pub fn delivery(source: &str, destination: &str) -> Delivery {
         mapping: "Track Event".into(),
         action: "track_event".into(),
         accepted_at: now(0),
+        replay_of: None,
         keys: vec![17, u64::MAX],
         payload: Ok(serde_json::value::RawValue::from_string(r#"{"z":1, "a":"ö"}"#.to_owned()).unwrap()),
         warnings: vec![Warning::new("metadata.x", "field_dropped", "too many")],

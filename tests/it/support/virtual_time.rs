@@ -200,6 +200,7 @@ impl Engine {
             channel: Channel::Server,
             ip: None,
             shared: None,
+            replay: None,
         };
         Event { envelope, body: call.to_string().into_bytes().into() }
     }
@@ -209,17 +210,17 @@ impl Engine {
         let began = Instant::now();
         loop {
             let stats = self.store.stats();
-            if stats.routed == stats.last && self.store.open(None, 1).await.unwrap().is_empty() {
+            if stats.routed == stats.last && self.store.open(None, None, 1).await.unwrap().is_empty() {
                 return began.elapsed();
             }
-            assert!(began.elapsed() < limit, "still open: {:#?}", self.store.open(None, 3).await.unwrap());
+            assert!(began.elapsed() < limit, "still open: {:#?}", self.store.open(None, None, 3).await.unwrap());
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
     /// Every delivery, oldest first.
     pub async fn deliveries(&self) -> Vec<Owed> {
-        let mut all = self.store.list(Filter::default(), usize::MAX).await.unwrap();
+        let mut all = self.store.list(Filter::default(), usize::MAX).await.unwrap().found;
         all.reverse();
         all
     }
@@ -227,7 +228,7 @@ impl Engine {
     /// How many deliveries to a destination have this status.
     pub async fn count(&self, destination: &str, status: &str) -> usize {
         let filter =
-            Filter { status: Some(status.to_owned()), destination: Some(destination.to_owned()), before: None };
-        self.store.list(filter, usize::MAX).await.unwrap().len()
+            Filter { status: Some(status.to_owned()), destination: Some(destination.to_owned()), ..Filter::default() };
+        self.store.list(filter, usize::MAX).await.unwrap().found.len()
     }
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
-use crate::action::{self, Action, Document, Email, Failure, Outcome, Timestamp, Unfit, Warning};
+use crate::action::{self, About, Action, Document, Email, Failure, Fills, Outcome, Timestamp, Unfit, Warning};
 use crate::destination::intercom::client::Client;
 use crate::destination::intercom::company::{Unlinked, Which};
 use crate::destination::intercom::directory::Belonging;
@@ -75,6 +75,13 @@ impl Action for IdentifyCompany {
     type Client = Client;
     const NAME: &'static str = "identify_company";
     const TRIGGER: Option<&'static str> = Some(r#"type = "group""#);
+    const FILLS: Option<&'static Fills> = Some(&Fills {
+        about: About::Company,
+        identity: &["company_id"],
+        names: &[],
+        link: &["contact_id", "external_id", "email", "remove"],
+        undo: Some("remove"),
+    });
 
     fn fit(fields: &mut Object<'_>, warnings: &mut Vec<Warning>) -> Result<(), Unfit> {
         limits::fit_company(fields, warnings);

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::action::{self, Action, Email, Failure, Outcome, Patch, Timestamp, Unfit, Warning, WebUrl};
+use crate::action::{self, About, Action, Email, Failure, Fills, Outcome, Patch, Timestamp, Unfit, Warning, WebUrl};
 use crate::destination::intercom::Archived;
 use crate::destination::intercom::client::Client;
 use crate::destination::intercom::company::{Unlinked, Which};
@@ -81,6 +81,13 @@ impl Action for IdentifyContact {
     type Client = Client;
     const NAME: &'static str = "identify_contact";
     const TRIGGER: Option<&'static str> = Some(r#"type = "identify""#);
+    const FILLS: Option<&'static Fills> = Some(&Fills {
+        about: About::Person,
+        identity: &["id", "external_id", "role"],
+        names: &["email"],
+        link: &["company_id", "remove_company"],
+        undo: None,
+    });
 
     fn fit(fields: &mut Object<'_>, warnings: &mut Vec<Warning>) -> Result<(), Unfit> {
         if fields.get("role").is_none_or(Json::is_null) {
