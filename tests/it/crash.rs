@@ -71,8 +71,10 @@ async fn kill_often(cycles: u64, seed: u64) -> oracle::Told {
         let stopped = Arc::new(AtomicBool::new(false));
         let sending: Vec<_> =
             senders.drain(..).map(|sender| tokio::spawn(send_until(sender, url.clone(), stopped.clone()))).collect();
+        let requests = oracle::requests(&intercom.control()) + luck.usize(..30);
+        a_while(|| oracle::requests(&intercom.control()) >= requests).await;
         // The moment of the kill is what this test is about; no outcome depends on its length.
-        tokio::time::sleep(Duration::from_micros(luck.u64(500..250_000))).await;
+        tokio::time::sleep(Duration::from_micros(luck.u64(500..60_000))).await;
         service.kill();
         oracle.look(&intercom.control());
         stopped.store(true, Ordering::Relaxed);
@@ -91,6 +93,16 @@ async fn kill_often(cycles: u64, seed: u64) -> oracle::Told {
     .await;
     assert_eq!(service.terminate(), Some(0), "SIGTERM ends it in order");
     oracle.check(&intercom.control(), &wanted)
+}
+
+/// Waits until something has happened, which only says how much there is to look at; not for long.
+async fn a_while(holds: impl Fn() -> bool) {
+    for _ in 0..250 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 async fn send_until(mut sender: Sender, url: String, stopped: Arc<AtomicBool>) -> Sender {

@@ -62,7 +62,7 @@ impl Oracle {
 
     /// Reads the file of a service that is dead, without bringing its log home.
     pub fn look(&mut self, intercom: &Control) {
-        let seen = intercom.count(&Expectation::default());
+        let seen = requests(intercom);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let file = Connection::open_with_flags(&self.file, flags).unwrap();
         file.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
@@ -118,6 +118,11 @@ impl Oracle {
     }
 }
 
+/// How many requests Intercom has seen.
+pub fn requests(intercom: &Control) -> usize {
+    intercom.count(&Expectation::default())
+}
+
 fn which(record: &str) -> Which {
     let delivery: Delivery = serde_json::from_str(record).unwrap();
     tagged(delivery.payload.expect("every payload fits").get()).expect("every payload is tagged")
@@ -127,7 +132,9 @@ fn which(record: &str) -> Which {
 /// nowhere to go.
 pub fn missing(state: &Value, wanted: &HashSet<Which>) -> Vec<Which> {
     let state = state.to_string();
-    let there: HashSet<Which> = state.split("tag-").skip(1).filter_map(|rest| tagged(&format!("tag-{rest}"))).collect();
+    // Up to the end of the text that it stands in, so that not all the rest is copied for each.
+    let tags = state.split("tag-").skip(1).filter_map(|rest| rest.split('"').next());
+    let there: HashSet<Which> = tags.filter_map(|rest| tagged(&format!("tag-{rest}"))).collect();
     // A contact shows only the newest of its names.
     let newest = |person| there.iter().filter(|(one, _)| *one == person).map(|(_, number)| *number).max();
     let is_there = |which: &Which| match step(which.0, which.1) {

@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::images::Disk;
 use super::recording::{Deed, Record, Recorder};
 use super::traffic::{self, Acknowledged, senders};
-use super::{IMPATIENT, parameter, send_until};
+use super::{IMPATIENT, a_while, parameter, send_until};
 use crate::support::{Served, http, now, quick_sandbox};
 
 /// Lives of the service in one recording.
@@ -104,8 +104,10 @@ async fn record(luck: &mut fastrand::Rng) -> Story {
             senders.drain(..).map(|sender| tokio::spawn(send_until(sender, url.clone(), stopped.clone()))).collect();
         let watching =
             tokio::spawn(watch(format!("http://{}", addresses.1), recorder.clone(), settled.clone(), stopped.clone()));
+        let (enough, shown) = (acknowledged.count() + luck.usize(30..90), settled.lock().unwrap().len() + 5);
+        a_while(|| acknowledged.count() >= enough && settled.lock().unwrap().len() >= shown).await;
         // How much happens in a life decides nothing, only how much there is to look at.
-        tokio::time::sleep(Duration::from_micros(luck.u64(200_000..900_000))).await;
+        tokio::time::sleep(Duration::from_micros(luck.u64(500..300_000))).await;
         if life % 3 == 1 {
             stopped.store(true, Ordering::Relaxed);
             assert_eq!(service.terminate(), Some(0));

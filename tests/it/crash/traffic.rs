@@ -37,6 +37,11 @@ impl Acknowledged {
         self.events.lock().unwrap().extend(numbers.map(|number| ((person, number), moment)));
     }
 
+    #[cfg(target_os = "linux")]
+    pub fn count(&self) -> usize {
+        self.events.lock().unwrap().len()
+    }
+
     pub fn take(&self) -> HashMap<(u64, u64), u64> {
         std::mem::take(&mut self.events.lock().unwrap())
     }
