@@ -148,10 +148,20 @@ fn fields(request: &Request<'_>) -> Result<Map<String, Value>, Refusal> {
     if fields.get("email_verified").is_some_and(|value| !value.is_null()) && !fields.contains_key("email") {
         return Err(Refusal::invalid("email_verified", "email_verified needs an email in the same request"));
     }
+    let email = fields.get("email").and_then(Value::as_str).filter(|email| !email.is_empty());
+    if request.settings.malformed_email == Strictness::Refuse && !email.is_none_or(is_email) {
+        return Err(Refusal::invalid("email", "Email is invalid"));
+    }
     if let Some(owner) = owner(request)? {
         fields.insert("owner_id".to_owned(), owner);
     }
     Ok(fields)
+}
+
+/// Something, an `@`, and a domain; no spaces.
+fn is_email(text: &str) -> bool {
+    let (local, domain) = text.split_once('@').unwrap_or_default();
+    !local.is_empty() && !domain.is_empty() && !domain.contains('@') && !text.contains(char::is_whitespace)
 }
 
 fn owner(request: &Request<'_>) -> Result<Option<Value>, Refusal> {
@@ -252,6 +262,12 @@ mod tests {
         check("POST", path, json!({"email": "a@b.c", "owner_id": "77"}), 400, "parameter_invalid");
         check("POST", path, json!({"external_id": "u1", "email_verified": true}), 400, "parameter_invalid");
         check("POST", path, json!({"email": "a@b.c", "custom_attributes": [1]}), 400, "parameter_invalid");
+        for email in ["ann", "@b.c", "ann@", "a@b@c", "an n@b.c"] {
+            check("POST", path, json!({"email": email}), 400, "parameter_invalid");
+        }
+        let mut case = Case::new();
+        case.settings.malformed_email = Strictness::Accept;
+        case.ok("POST", path, json!({"email": "ann"}));
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub struct Incoming {
     pub version: Option<String>,
     /// Value of `Content-Type`.
     pub content_type: Option<String>,
+    /// Value of `Accept`.
+    pub accept: Option<String>,
     /// Value of `X-Sandbox-Fault`.
     pub fault: Option<String>,
     /// The body; `None`: it was longer than bodies may be.
@@ -192,6 +194,7 @@ impl Desk {
             let note = format!("the stand-in has no {} {}", incoming.method, incoming.path);
             return Err(Refusal::no_resource().noting(note));
         };
+        check_accept(incoming.accept.as_deref())?;
         self.allow(&incoming.method, endpoint.path)?;
         self.state.catch_up(now, &self.settings);
         let body = read_body(incoming.body.as_deref(), self.settings.body_bytes_max)?;
@@ -360,6 +363,23 @@ impl Judged {
             }),
             notes: self.notes,
         }
+    }
+}
+
+/// Every answer is JSON, so who takes only something else is refused.
+fn check_accept(accept: Option<&str>) -> Result<(), Refusal> {
+    let takes = |range: &str| {
+        let kind = range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        matches!(kind.as_str(), "" | "*/*" | "application/*")
+            || (kind.starts_with("application/") && kind.ends_with("json"))
+    };
+    match accept.is_none_or(|accept| accept.split(',').any(takes)) {
+        true => Ok(()),
+        false => Err(Refusal::new(
+            406,
+            "media_type_not_acceptable",
+            "The Accept header should send a media type of application/json",
+        )),
     }
 }
 

@@ -6,7 +6,7 @@ use super::state::State;
 use super::version::Version;
 use super::{
     attributes, companies, company_lists, contacts, events, lifecycle, me, memberships, search, taggings, tags,
-    ticket_types, tickets,
+    ticket_search, ticket_types, tickets,
 };
 use crate::json::Object;
 
@@ -63,7 +63,7 @@ impl Request<'_> {
 
 /// Every endpoint.
 pub fn all() -> impl Iterator<Item = &'static Endpoint> {
-    let shelves: [&'static [Endpoint]; 13] = [
+    let shelves: [&'static [Endpoint]; 14] = [
         me::ENDPOINTS,
         contacts::ENDPOINTS,
         lifecycle::ENDPOINTS,
@@ -77,6 +77,7 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         attributes::ENDPOINTS,
         ticket_types::ENDPOINTS,
         tickets::ENDPOINTS,
+        ticket_search::ENDPOINTS,
     ];
     shelves.into_iter().flatten()
 }

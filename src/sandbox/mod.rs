@@ -4,7 +4,7 @@
 //! A request enters by `routes` and is answered at the `desk`: sign-in (`oauth`), token, `region`, rate limit (`limits`),
 //! version (`version`), `permissions`, then the endpoint that `endpoints` finds for its path. Endpoints (`contacts`,
 //! `lifecycle`, `search`, `memberships`, `taggings`, `companies`, `company_lists`, `events`, `tags`, `attributes`,
-//! `tickets`, `ticket_types`, `me`) are plain functions from a request to a reply over `state`; they know
+//! `tickets`, `ticket_search`, `ticket_types`, `me`) are plain functions from a request to a reply over `state`; they know
 //! neither HTTP nor the clock. What was asked to go wrong is in `faults`; what came and went, in `journal`; all of it is
 //! steered through `control`, from inside the program or over `/_sandbox/`.
 //!
@@ -24,6 +24,7 @@ mod desk;
 mod endpoints;
 mod events;
 mod faults;
+mod filter;
 mod index;
 mod journal;
 mod lifecycle;
@@ -45,6 +46,7 @@ mod taggings;
 mod tags;
 #[cfg(test)]
 mod testing;
+mod ticket_search;
 mod ticket_types;
 mod tickets;
 mod version;

@@ -38,7 +38,7 @@ impl Permission {
             ReadAdmins, ReadAttributes, ReadEvents, ReadPeople, ReadTags, ReadTickets, WriteAttributes, WriteEvents,
             WritePeople, WriteTags, WriteTickets,
         };
-        let reads = method == "GET" || path == "/contacts/search" || path == "/companies/list";
+        let reads = method == "GET" || path.ends_with("/search") || path == "/companies/list";
         let either = |read, write| Some(if reads { read } else { write });
         let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
         match parts.as_slice() {
@@ -80,5 +80,6 @@ mod tests {
         check("GET", "/tags", Some("read_tags"));
         check("POST", "/events", Some("write_events"));
         check("GET", "/ticket_types", Some("read_tickets"));
+        check("POST", "/tickets/search", Some("read_tickets"));
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use actix_web::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::stream::{self, Stream, StreamExt};
@@ -102,6 +102,7 @@ fn incoming(request: &HttpRequest, body: Option<Vec<u8>>) -> Incoming {
         token: token.map(|(_, token)| AccessToken(token.trim().to_owned())),
         version: header("Intercom-Version"),
         content_type: header(CONTENT_TYPE.as_str()),
+        accept: header(ACCEPT.as_str()),
         fault: header("X-Sandbox-Fault"),
         body,
     }

@@ -1,6 +1,5 @@
 //! `POST /contacts/search`: filters over the lagging index.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -8,6 +7,7 @@ use serde_json::{Value, json};
 use super::contact_view::ALWAYS_NULL;
 use super::contacts::shown;
 use super::endpoints::{Endpoint, Request};
+use super::filter::{self, Filter, compare, days, pagination, text_of};
 use super::index::Index;
 use super::paging;
 use super::reply::{Answer, Refusal, Reply};
@@ -19,29 +19,13 @@ use crate::json::{Json, Object};
 pub const ENDPOINTS: &[Endpoint] =
     &[Endpoint { method: "POST", path: "/contacts/search", described: &[200, 400, 401], answer: search }];
 
-/// Deepest nesting of groups.
-const GROUPS_MAX: usize = 2;
-/// Most filters in one group.
-const FILTERS_MAX: usize = 15;
-const SECONDS_PER_DAY: i64 = 86_400;
-
-const OPERATORS: [&str; 12] = ["=", "!=", "IN", "NIN", "<", "<=", ">", ">=", "~", "!~", "^", "$"];
 const TEXT_FIELDS: [&str; 8] = ["id", "role", "external_id", "email", "email_domain", "phone", "name", "owner_id"];
 const DATE_FIELDS: [&str; 4] = ["created_at", "updated_at", "signed_up_at", "last_seen_at"];
 const FLAG_FIELDS: [&str; 3] = ["unsubscribed_from_emails", "has_hard_bounced", "marked_email_as_spam"];
 
-/// A query as it was read.
-enum Filter {
-    /// All (or any) of these.
-    Group { all: bool, of: Vec<Filter> },
-    /// One comparison.
-    One { field: String, operator: String, value: Value },
-}
-
 fn search(state: &mut State, request: &Request<'_>) -> Answer {
-    let query = request.body.get("query").ok_or_else(|| Refusal::missing("query", "query must be given"))?;
-    let filter = read(query, 0)?;
-    let (per_page, starting_after) = pagination(&request.body)?;
+    let filter = filter::query(&request.body, check_operator)?;
+    let (per_page, starting_after) = pagination(&request.body, paging::SEARCH_DEFAULT)?;
     state.index.catch_up(request.now);
     let mut found = matching(&state.index, &filter, request.settings);
     sort(&mut found, &request.body)?;
@@ -69,35 +53,6 @@ fn email_wanted(email: &str, settings: &Settings) -> Option<String> {
     (settings.email_search == EmailSearch::Insensitive || lowered == email).then_some(lowered)
 }
 
-fn read(query: &Json<'_>, groups: usize) -> Result<Filter, Refusal> {
-    let query = query.as_object().ok_or_else(|| Refusal::invalid("query", "a query must be an object"))?;
-    let operator = query.get("operator").and_then(Json::as_str).unwrap_or_default();
-    if operator == "AND" || operator == "OR" {
-        return group(query, operator == "AND", groups);
-    }
-    let field = query.get("field").and_then(Json::as_str);
-    let field = field.ok_or_else(|| Refusal::missing("field", "a filter needs a field"))?;
-    if !OPERATORS.contains(&operator) {
-        return Err(Refusal::invalid("operator", format!("there is no operator '{operator}'")));
-    }
-    let value = query.get("value").ok_or_else(|| Refusal::missing("value", "a filter needs a value"))?;
-    check_operator(field, operator)?;
-    Ok(Filter::One { field: field.to_owned(), operator: operator.to_owned(), value: value.to_value() })
-}
-
-fn group(query: &Object<'_>, all: bool, groups: usize) -> Result<Filter, Refusal> {
-    let items = query.get("value").and_then(Json::as_list);
-    let items = items.ok_or_else(|| Refusal::invalid("value", "a group needs a list of filters"))?;
-    if groups >= GROUPS_MAX {
-        return Err(Refusal::invalid("query", format!("groups nest {GROUPS_MAX} deep at most")));
-    }
-    if items.len() > FILTERS_MAX {
-        return Err(Refusal::invalid("query", format!("a group has {FILTERS_MAX} filters at most")));
-    }
-    let of: Result<Vec<Filter>, Refusal> = items.iter().map(|item| read(item, groups + 1)).collect();
-    Ok(Filter::Group { all, of: of? })
-}
-
 fn check_operator(field: &str, operator: &str) -> Result<(), Refusal> {
     let known = TEXT_FIELDS.contains(&field)
         || DATE_FIELDS.contains(&field)
@@ -119,17 +74,13 @@ fn check_operator(field: &str, operator: &str) -> Result<(), Refusal> {
 }
 
 fn holds(filter: &Filter, contact: &Contact, settings: &Settings) -> bool {
-    match filter {
-        Filter::Group { all: true, of } => of.iter().all(|filter| holds(filter, contact, settings)),
-        Filter::Group { all: false, of } => of.iter().any(|filter| holds(filter, contact, settings)),
-        Filter::One { field, operator, value } if field == "tag_id" => {
+    filter.holds(&|field, operator, value| match field {
+        "tag_id" => {
             let id = text_of(value).and_then(|id| id.parse().ok());
             id.is_some_and(|id: u64| contact.tags.contains_key(&id)) == (operator == "=")
         }
-        Filter::One { field, operator, value } if DATE_FIELDS.contains(&field.as_str()) => {
-            days(&member(contact, field), operator, value)
-        }
-        Filter::One { field, operator, value } => {
+        _ if DATE_FIELDS.contains(&field) => days(&member(contact, field), operator, value),
+        _ => {
             let kept = member(contact, field);
             let is_email = field == "email";
             let kept = match text_of(&kept) {
@@ -139,7 +90,7 @@ fn holds(filter: &Filter, contact: &Contact, settings: &Settings) -> bool {
             let insensitive = is_email && settings.email_search == EmailSearch::Insensitive;
             compare(&kept, operator, &if insensitive { lowered(value) } else { value.clone() })
         }
-    }
+    })
 }
 
 fn member(contact: &Contact, field: &str) -> Value {
@@ -160,80 +111,12 @@ fn member(contact: &Contact, field: &str) -> Value {
     }
 }
 
-/// Dates compare by day, in the workspace's time zone, which is UTC here.
-fn days(kept: &Value, operator: &str, value: &Value) -> bool {
-    let day = |value: &Value| {
-        let seconds = value.as_i64().or_else(|| value.as_str()?.parse().ok());
-        seconds.map(|seconds| seconds.div_euclid(SECONDS_PER_DAY))
-    };
-    let (Some(kept), Some(wanted)) = (day(kept), day(value)) else {
-        return kept.is_null() && value.is_null() && operator == "=";
-    };
-    match operator {
-        "<" => kept < wanted,
-        ">" => kept > wanted,
-        _ => kept == wanted,
-    }
-}
-
-fn compare(kept: &Value, operator: &str, value: &Value) -> bool {
-    let is_in = |list: &Value| list.as_array().is_some_and(|items| items.iter().any(|item| same(kept, item)));
-    let text = |test: fn(&str, &str) -> bool| {
-        let (Some(kept), Some(wanted)) = (text_of(kept), text_of(value)) else { return false };
-        test(&kept.to_lowercase(), &wanted.to_lowercase())
-    };
-    match operator {
-        "=" => same(kept, value),
-        "!=" => !same(kept, value),
-        "IN" => is_in(value),
-        "NIN" => !is_in(value),
-        "~" => text(|kept, wanted| kept.contains(wanted)),
-        "!~" => !text(|kept, wanted| kept.contains(wanted)),
-        "^" => text(|kept, wanted| kept.starts_with(wanted)),
-        "$" => text(|kept, wanted| kept.ends_with(wanted)),
-        "<" => order(kept, value) == Some(Ordering::Less),
-        ">" => order(kept, value) == Some(Ordering::Greater),
-        "<=" => matches!(order(kept, value), Some(Ordering::Less | Ordering::Equal)),
-        _ => matches!(order(kept, value), Some(Ordering::Greater | Ordering::Equal)),
-    }
-}
-
-fn same(kept: &Value, value: &Value) -> bool {
-    kept == value || (!kept.is_null() && text_of(kept).is_some_and(|kept| text_of(value) == Some(kept)))
-}
-
-fn order(kept: &Value, value: &Value) -> Option<Ordering> {
-    let number = |value: &Value| value.as_f64().or_else(|| value.as_str()?.parse().ok());
-    number(kept)?.partial_cmp(&number(value)?)
-}
-
-fn text_of(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        _ => None,
-    }
-}
-
 fn lowered(value: &Value) -> Value {
     match value {
         Value::String(text) => text.to_lowercase().into(),
         Value::Array(items) => items.iter().map(lowered).collect(),
         other => other.clone(),
     }
-}
-
-fn pagination(body: &Object<'_>) -> Result<(usize, Option<String>), Refusal> {
-    let Some(pagination) = body.get("pagination") else { return Ok((paging::SEARCH_DEFAULT, None)) };
-    let per_page = match pagination.get("per_page") {
-        None => paging::SEARCH_DEFAULT,
-        Some(Json::Number(number)) if number.as_u64().is_some_and(|n| (1..=paging::MAX as u64).contains(&n)) => {
-            number.as_u64().unwrap_or_default() as usize
-        }
-        Some(_) => return Err(Refusal::invalid("per_page", format!("per_page must be from 1 to {}", paging::MAX))),
-    };
-    Ok((per_page, pagination.get("starting_after").and_then(Json::as_str).map(str::to_owned)))
 }
 
 fn sort(found: &mut [Arc<Contact>], body: &Object<'_>) -> Result<(), Refusal> {
@@ -263,6 +146,7 @@ fn sort_key(value: &Value) -> (u8, i64, String) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::filter::SECONDS_PER_DAY;
     use super::super::settings::SearchLag;
     use super::super::testing::{Case, check};
     use super::*;

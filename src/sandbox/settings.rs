@@ -48,6 +48,8 @@ pub struct Settings {
     pub email_uniqueness: EmailUniqueness,
     /// What becomes of an external id sent for a lead. Guess: only "users alone carry one" is documented.
     pub lead_external_id: Strictness,
+    /// What becomes of an e-mail that is none. Guess: only "stored as given" is documented.
+    pub malformed_email: Strictness,
     /// What becomes of a time that looks like milliseconds. Guess: no check is documented.
     pub milliseconds: Strictness,
     /// What becomes of text that is a number, for a numeric custom attribute. Guess: "may be refused".
@@ -116,6 +118,7 @@ impl Default for Settings {
             unknown_attributes: UnknownAttributes::Accept,
             email_uniqueness: EmailUniqueness::OnlyWithoutExternalId,
             lead_external_id: Strictness::Refuse,
+            malformed_email: Strictness::Refuse,
             milliseconds: Strictness::Refuse,
             numeric_text: Strictness::Refuse,
             unlisted_values: Strictness::Accept,

@@ -47,6 +47,8 @@ struct Ticket {
     attributes: BTreeMap<String, Value>,
     admin_assignee: u64,
     team_assignee: u64,
+    /// When it was asked for, whatever `created_at` says.
+    made_at: i64,
     created_at: i64,
     updated_at: i64,
 }
@@ -87,6 +89,12 @@ pub fn all(state: &State, settings: &Settings) -> Vec<Value> {
         view
     };
     state.tickets.all.values().map(inside).collect()
+}
+
+/// Tickets that were made until then (Unix seconds), oldest first.
+pub fn made_until(state: &State, until: i64, settings: &Settings) -> Vec<Value> {
+    let made = state.tickets.all.values().filter(|ticket| ticket.made_at <= until);
+    made.map(|ticket| view(ticket, state, settings)).collect()
 }
 
 fn create(state: &mut State, request: &Request<'_>) -> Answer {
@@ -173,6 +181,7 @@ fn make(state: &mut State, request: &Request<'_>) -> Result<u64, Refusal> {
         attributes,
         admin_assignee,
         team_assignee,
+        made_at: request.now,
         created_at: created_at.unwrap_or(request.now),
         updated_at: request.now,
     };

@@ -4,7 +4,9 @@
 //! `a_call_becomes_a_contact_a_company_and_an_event` (metadata of more than ten keys). What one action does with one reply is
 //! in the cases.
 
+mod faults;
 mod pace;
+mod table;
 
 use std::net::TcpListener;
 use std::sync::Arc;

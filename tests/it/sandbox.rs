@@ -183,6 +183,24 @@ async fn tokens_are_checked_revoked_and_restored() {
 }
 
 #[tokio::test]
+async fn who_takes_no_json_is_refused() {
+    let desk = Desk::start(Settings::default());
+    for (accept, status) in [
+        ("text/html", 406),
+        ("text/html, image/png;q=0.9", 406),
+        ("application/json", 200),
+        ("text/html, application/json;q=0.9", 200),
+        ("application/vnd.api+json", 200),
+        ("*/*", 200),
+    ] {
+        let response = desk.request("GET", "/me", Value::Null).header("Accept", accept).send().await.unwrap();
+        assert_eq!(response.status().as_u16(), status, "{accept}");
+        let body: Value = response.json().await.unwrap();
+        assert_eq!(body["errors"][0]["code"] == "media_type_not_acceptable", status == 406, "{body}");
+    }
+}
+
+#[tokio::test]
 async fn the_version_is_known_or_refused_and_missing_ones_are_loud() {
     let desk = Desk::start(Settings::default());
     let me = || desk.client.get(format!("{}/me", desk.running.url())).bearer_auth("token");

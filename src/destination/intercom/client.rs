@@ -142,6 +142,11 @@ impl Answer {
     }
 }
 
+/// Whether a body is markup; the API answers with JSON or nothing.
+fn is_page(body: &[u8]) -> bool {
+    body.trim_ascii_start().first() == Some(&b'<')
+}
+
 /// A reply that means success and cannot be used.
 pub fn unreadable(why: &str) -> Failure {
     Failure::new(Kind::Unknown, "reply_unreadable", format!("intercom's answer is {why}"))
@@ -198,6 +203,8 @@ impl Client {
         let (endpoint, check, writes) = (call.endpoint, call.check, call.writes());
         let reply = self.exchange(call).await?;
         let answer = match reply.status {
+            // Whatever stands between may answer with a page of its own: then nobody knows what became of the request.
+            200..=299 if is_page(&reply.body) => Err(unreadable("a page, and not Intercom's").into()),
             200..=299 => Ok(Answer(reply.body)),
             _ => Err(Refusal::read(&reply, (service.clock)())),
         };

@@ -109,9 +109,9 @@ impl Client {
         if let Some(contact) = self.by_email(email, new.identity.external_id.as_deref()).await? {
             return Ok(Arc::new(contact));
         }
-        let is_open = || {
-            self.service.directory.unsettled.contains_key(email) || self.may_have_asked() || self.lead_was_noted(email)
-        };
+        let until = self.service.directory.unsettled.get(email).await;
+        let is_unsettled = until.is_some_and(|until| self.now().as_second() < until);
+        let is_open = || is_unsettled || self.may_have_asked() || self.lead_was_noted(email);
         if new.role == Role::Lead && is_open() {
             let message = "a lead with this e-mail address may have been made, and the search does not show it yet";
             return Err(Failure::new(Kind::Unknown, "lead_unsettled", message));
@@ -174,7 +174,9 @@ impl Client {
     /// Notes that a lead may have been made. A user is safe to make again: Intercom refuses the second one by name.
     async fn unsettle(&self, new: New<'_>) {
         if let (Role::Lead, Some(email)) = (new.role, &new.identity.email) {
-            self.service.directory.unsettled.insert(email.clone(), ()).await;
+            let lag = i64::try_from(self.settings().search_lag_secs).unwrap_or(i64::MAX);
+            let until = self.now().as_second().saturating_add(lag);
+            self.service.directory.unsettled.insert(email.clone(), until).await;
         }
     }
 

@@ -19,8 +19,9 @@ pub struct Directory {
     pub(super) by_email: Cache<String, Arc<Contact>>,
     /// By address, until the search surely knows: there where nothing else is remembered for that long.
     pub(super) fresh: Option<Cache<String, Arc<Contact>>>,
-    /// Addresses of leads that may have been made, though there was no answer; until the search surely knows.
-    pub(super) unsettled: Cache<String, ()>,
+    /// Addresses of leads that may have been made, though there was no answer; until when the search need not know, in Unix
+    /// seconds.
+    pub(super) unsettled: Cache<String, i64>,
     /// What contacts surely have: tags, and companies they are in.
     belongings: Cache<String, ()>,
 }

@@ -18,7 +18,10 @@ impl Client {
             return Ok(Outcome::Skipped("nothing_to_merge", message));
         };
         let user = match self.meant(into).await {
-            Err(failure) if failure.code == "contact_not_found" => return self.promote(&lead, from, into).await,
+            Err(failure) if failure.code == "contact_not_found" => match self.promote(&lead, from, into).await? {
+                None => return Ok(Outcome::Delivered(Vec::new())),
+                Some(user) => user,
+            },
             other => other?,
         };
         if user.id == lead.id {
@@ -55,17 +58,23 @@ impl Client {
         }
     }
 
-    /// There is no user yet: the lead becomes it, by being told its id.
-    async fn promote(&self, lead: &Contact, from: &Whom<'_>, into: &Whom<'_>) -> action::Result {
+    /// There is no user yet: the lead becomes it, by being told its id. Gives the user where there was one after all, who
+    /// may have been made meanwhile.
+    async fn promote(&self, lead: &Contact, from: &Whom<'_>, into: &Whom<'_>) -> Result<Option<Contact>, Failure> {
         let Some(external_id) = into.identity().external_id.filter(|_| lead.role != Some(Role::User)) else {
             return Err(not_found(&into.name()));
         };
         let body = json!({ "role": "user", "external_id": external_id });
         let body = body.as_object().expect("it is an object");
         match self.update(lead, body).await? {
+            Some(id) if id != lead.id => match self.by_id(&id).await? {
+                Some(user) => Ok(Some(user)),
+                None => Err(not_found(&into.name())),
+            },
             Some(_) => {
                 let message = format!("there was no user yet, so contact {} has become it", lead.id);
-                Ok(Outcome::Delivered(vec![Warning::new("into_external_id", "lead_promoted", message)]))
+                self.warn(Warning::new("into_external_id", "lead_promoted", message));
+                Ok(None)
             }
             None => Err(not_found(&from.name())),
         }

@@ -32,6 +32,7 @@ impl Client {
                 }
                 Value::Null
             }
+            Err(refusal) if refusal.failure.code == "reply_unreadable" => return Err(untold(&refusal.failure.message)),
             Err(refusal) => return Err(refusal.failure),
         };
         let Some(id) = me["app"]["id_code"].as_str() else {

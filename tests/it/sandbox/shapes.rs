@@ -50,6 +50,7 @@ POST /ticket_types/{}/attributes < name:s description:s data_type:s ~list_items:
 POST /tickets < ticket_type_id:s contacts:a ~company_id:s ~created_at:i ~ticket_attributes:o ~assignment:o ~skip_notifications:b > TICKET
 GET /tickets/{} > TICKET
 DELETE /tickets/{} > id:s object:s deleted:b
+POST /tickets/search < query:o ~pagination.per_page:i > type:s tickets:a total_count:i pages.type:s pages.page:i pages.per_page:i
 POST /tickets/enqueue < ticket_type_id:s contacts:a > type:s id:s status:s resource_type:s resource_id:s?
 GET /jobs/status/{} > type:s id:s status:s resource_type:s resource_id:s?
 ";

@@ -157,6 +157,8 @@ async fn tickets(desk: &Desk, Ids { user, company, .. }: &Ids) {
         "assignment": {"admin_assignee_id": "1"}, "skip_notifications": true});
     let ticket = text(&desk.ok("POST", "/tickets", ticket).await["id"]);
     desk.ok("GET", &format!("/tickets/{ticket}"), Value::Null).await;
+    let query = json!({ "query": { "field": "ticket_type_id", "operator": "=", "value": "1" } });
+    desk.ok("POST", "/tickets/search", query).await;
     let queued = json!({"ticket_type_id": kind, "contacts": [{"email": "new@b.c"}]});
     let job = text(&desk.ok("POST", "/tickets/enqueue", queued).await["id"]);
     desk.running.control().advance(1);

@@ -77,6 +77,7 @@ fn incoming(request: &Request) -> Incoming {
         token: Some(AccessToken(request.bearer.expose_secret().to_owned())),
         version: header("intercom-version"),
         content_type: header("content-type"),
+        accept: header("accept"),
         fault: None,
         body: Some(request.body.clone().unwrap_or_default().into_bytes()),
     }
@@ -119,7 +120,7 @@ impl Place {
         })
         .unwrap();
         let settings: intercom::Settings =
-            serde_json::from_value(json!({ "region": "us", "access_token": "token", "search_lag_secs": 5 })).unwrap();
+            serde_json::from_value(json!({ "region": "us", "access_token": "token" })).unwrap();
         let metrics = Metrics::new();
         let context = Context { name: name.into(), metrics: metrics.clone(), clock, memory: None };
         let wire = Wire { control: control.clone(), takes };
