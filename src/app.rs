@@ -101,6 +101,7 @@ impl App {
         let (desk, feeder) = router.replays(Arc::new(move || in_force_now.connections())).await?;
         let feeding = tokio::spawn(feeder.run());
         let parts = admin::Parts {
+            live: router.live(),
             replays: replays::answerer(desk, reloader.clone()),
             letters: Arc::new(move |handling| {
                 let letters = letters.clone();

@@ -30,6 +30,7 @@ mod sandbox;
 mod schema;
 mod serve;
 mod table;
+mod tail;
 mod terminal;
 mod test;
 mod watch;
@@ -62,6 +63,8 @@ enum Command {
     Intercom(intercom::Intercom),
     /// Delete a person at every destination and in the queue, and print a receipt.
     DeleteUser(delete_user::DeleteUser),
+    /// Watch events and deliveries of a running router as they happen.
+    Tail(tail::Tail),
     /// List deliveries of a running router, or show the whole story of one.
     Deliveries(deliveries::Deliveries),
     /// Look at what could not be delivered, attempt it again, or discard it.
@@ -125,6 +128,7 @@ pub fn run() -> ExitCode {
         Command::Connect(command) => command.run(),
         Command::Intercom(command) => command.run(),
         Command::DeleteUser(command) => command.run(),
+        Command::Tail(command) => command.run(),
         Command::Deliveries(command) => command.run(),
         Command::DeadLetters(command) => command.run(),
         Command::Destinations(command) => command.run(),

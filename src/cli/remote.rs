@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 use url::Url;
 
+use crate::action::Failure;
 use crate::destination::http::{Method, Network, Reply, Request, Settings, Transport};
 
 /// A reply is read up to here, in bytes.
@@ -78,6 +79,14 @@ impl Api {
         String::from_utf8(reply.body.to_vec()).with_context(|| format!("{} answers {path} with no text", self.url))
     }
 
+    /// Reads lines as they come, until there are no more.
+    pub(super) async fn lines(&self, path: &str, show: &mut dyn FnMut(&str)) -> anyhow::Result<()> {
+        let request = self.request(Method::Get, path, None);
+        let refused = self.network.lines(request, show).await.map_err(|failure| self.unreached(&failure))?;
+        let Some(reply) = refused else { return Ok(()) };
+        good(reply.status, self.document(path, &reply)?).map(drop)
+    }
+
     async fn send(&self, method: Method, path: &str, body: Option<String>) -> anyhow::Result<(u16, Value)> {
         let reply = self.reply(method, path, body).await?;
         Ok((reply.status, self.document(path, &reply)?))
@@ -89,22 +98,25 @@ impl Api {
     }
 
     async fn reply(&self, method: Method, path: &str, body: Option<String>) -> anyhow::Result<Reply> {
+        let request = self.request(method, path, body);
+        self.network.send(request).await.map_err(|failure| self.unreached(&failure))
+    }
+
+    fn request(&self, method: Method, path: &str, body: Option<String>) -> Request {
         let json = |name: &'static str| (name.into(), "application/json".to_owned());
-        let request = Request {
+        Request {
             method,
             path: path.to_owned(),
             headers: vec![json("accept"), json("content-type")],
             bearer: self.token.clone(),
             body,
             timeout: None,
-        };
-        self.network.send(request).await.map_err(|failure| {
-            let url = &self.url;
-            anyhow!(
-                "no router answers at {url}: {}; --url names another, `interline serve` starts one",
-                failure.message
-            )
-        })
+        }
+    }
+
+    fn unreached(&self, failure: &Failure) -> anyhow::Error {
+        let (url, message) = (&self.url, &failure.message);
+        anyhow!("no router answers at {url}: {message}; --url names another, `interline serve` starts one")
     }
 }
 

@@ -191,7 +191,38 @@ impl Network {
         url
     }
 
+    /// Sends a request whose reply goes on and on, and shows its lines as they come, but for empty ones. Answers when there
+    /// are no more, or with the whole reply when it is no success.
+    pub async fn lines(&self, request: Request, show: &mut dyn FnMut(&str)) -> Result<Option<Reply>, Failure> {
+        const ENDLESS: Duration = Duration::from_secs(10 * 365 * 86_400);
+        let mut reply = self.begin(Request { timeout: Some(ENDLESS), ..request }).await?;
+        if !reply.status().is_success() {
+            return self.read(reply).await.map(Some);
+        }
+        let mut rest = Vec::new();
+        // One that breaks off has ended.
+        while let Ok(Some(chunk)) = reply.chunk().await {
+            rest.extend_from_slice(&chunk);
+            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = rest.drain(..=end).collect();
+                let line = String::from_utf8_lossy(&line[..end]);
+                if !line.is_empty() {
+                    show(&line);
+                }
+            }
+            if rest.len() > self.reply_bytes_max {
+                return Err(Failure::new(Kind::Unknown, "reply_unreadable", "a line of the reply is too long"));
+            }
+        }
+        Ok(None)
+    }
+
     async fn exchange(&self, request: Request) -> Result<Reply, Failure> {
+        let reply = self.begin(request).await?;
+        self.read(reply).await
+    }
+
+    async fn begin(&self, request: Request) -> Result<reqwest::Response, Failure> {
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
@@ -212,8 +243,7 @@ impl Network {
         if let Some(body) = request.body {
             builder = builder.body(body);
         }
-        let reply = builder.send().await.map_err(|error| no_reply(&error))?;
-        self.read(reply).await
+        builder.send().await.map_err(|error| no_reply(&error))
     }
 
     async fn read(&self, mut reply: reqwest::Response) -> Result<Reply, Failure> {

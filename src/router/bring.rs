@@ -59,6 +59,7 @@ pub(super) async fn bring(
     let notebook = Notebook { store: store.clone(), id, progress: owed.progress.clone() };
     let attempted = attempt(connection, owed, outside, surroundings, Arc::new(notebook)).await;
     write(&**store, attempted.owed.id, &attempted.owed.progress).await;
+    surroundings.live.delivery(&attempted.owed);
     if attempted.next == Next::Settled {
         connection.count_settled(&attempted.owed);
     }

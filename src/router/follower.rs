@@ -262,6 +262,7 @@ impl Follower {
         }
         // Again, for whoever began to listen in between and read the store before this was in it.
         routed.iter().for_each(|one| self.written.note_routed(one, &connections));
+        events.iter().for_each(|stored| self.surroundings.live.event(stored));
         self.distribute(routed).await;
         Step::To(last)
     }
@@ -286,6 +287,7 @@ impl Follower {
                 let at = at.expect("deliveries are made for the connections that are there");
                 self.lines[at].connection.count_created(&delivery);
                 let owed = Owed { id, delivery, progress };
+                self.surroundings.live.delivery(&owed);
                 match owed.progress.status.is_settled() {
                     true => self.lines[at].connection.count_settled(&owed),
                     false => joining[at].push(Joining::new(owed)),

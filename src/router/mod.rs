@@ -34,6 +34,7 @@ use crate::destination::Destination;
 use crate::instant::Timestamp;
 use crate::mapping::Mappings;
 use crate::metrics::Metrics;
+use crate::store::live::Live;
 use crate::store::{self, Store};
 use follower::{Follower, Gauges, Order, Replacement, Request};
 pub use pace::breaker::Settings as BreakerSettings;
@@ -99,6 +100,8 @@ pub struct Surroundings {
     pub pauses: Pauses,
     /// Where conductors show how they stand.
     pub board: Board,
+    /// Who watches.
+    pub live: Live,
 }
 
 impl Surroundings {
@@ -114,6 +117,7 @@ impl Surroundings {
             under_way: UnderWay::default(),
             pauses: Pauses::default(),
             board: Board::default(),
+            live: Live::default(),
         }
     }
 }
@@ -173,6 +177,11 @@ impl Router {
     /// Where replays are begun, and the one who works on them; `connections` are those that are in force.
     pub async fn replays(&self, connections: replay::Connections) -> store::Result<(replay::Desk, replay::Feeder)> {
         replay::Feeder::new(self.store.clone(), self.around.clock.clone(), connections, self.written.clone()).await
+    }
+
+    /// Where it can be watched what happens.
+    pub fn live(&self) -> Live {
+        self.around.live.clone()
     }
 
     /// What is being attempted.

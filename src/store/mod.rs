@@ -12,6 +12,7 @@
 
 mod backlog;
 mod filter;
+pub mod live;
 pub mod memory;
 mod removal;
 pub mod sqlite;

@@ -31,7 +31,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
 ];
 
 /// Files on a shelf that are not kinds but parts of the contract.
-const CONTRACT: &[&str] = &["mod", "arguments", "backlog", "filter", "removal"];
+const CONTRACT: &[&str] = &["mod", "arguments", "backlog", "filter", "live", "removal"];
 
 /// Folders whose files are kinds of one thing: each knows the contract in `mod.rs` and none of its neighbours.
 const SHELVES: &[&str] = &["mapping/directive", "destination/intercom/actions", "store"];

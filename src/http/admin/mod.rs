@@ -12,6 +12,7 @@ mod erase;
 mod filter;
 mod reload;
 mod replays;
+mod tail;
 
 use std::future::{Ready, ready};
 use std::net::SocketAddr;
@@ -37,6 +38,7 @@ use super::ingest::secret;
 use super::problem::{self, Code, Problem};
 use super::{Clock, is_loopback, ops};
 use crate::metrics::Metrics;
+use crate::store::live::Live;
 use crate::store::{self, Store};
 
 pub use reload::{FileProblem, Reload, Report};
@@ -86,6 +88,8 @@ pub struct Parts {
     pub pause: Pause,
     /// Begins, shows and ends replays.
     pub replays: Replays,
+    /// Where it can be watched what happens.
+    pub live: Live,
 }
 
 /// The admin API of one running service.
@@ -102,6 +106,7 @@ pub struct Admin {
     pub(super) standings: Standings,
     pause: Pause,
     replays: Replays,
+    live: Live,
     token: Option<[u8; 32]>,
 }
 
@@ -119,8 +124,21 @@ impl Admin {
             return Err(why);
         }
         let token = settings.token.as_ref().map(ExposeSecret::expose_secret).filter(|token| !token.is_empty());
-        let Parts { store, metrics, clock, health, refresh, reload, hands, erase, letters, replays, standings, pause } =
-            parts;
+        let Parts {
+            store,
+            metrics,
+            clock,
+            health,
+            refresh,
+            reload,
+            hands,
+            erase,
+            letters,
+            replays,
+            standings,
+            pause,
+            live,
+        } = parts;
         let token = token.map(|token| Sha256::digest(token.as_bytes()).into());
         Ok(Admin {
             store,
@@ -135,6 +153,7 @@ impl Admin {
             replays,
             standings,
             pause,
+            live,
             token,
         })
     }
@@ -155,6 +174,7 @@ pub fn configure(routes: &mut web::ServiceConfig) {
         .route(REPLAYS, web::post().to(replays::start))
         .route("/api/replays/{id}", web::get().to(replays::show))
         .route(CANCEL, web::post().to(replays::cancel))
+        .route("/api/tail", web::get().to(tail::tail))
         .route("/api/stats", web::get().to(stats))
         .route(RELOAD, web::post().to(reload::reload))
         .route("/api/destinations", web::get().to(destinations::list))
@@ -179,7 +199,7 @@ const CANCEL: &str = "/api/replays/{id}/cancel";
 const DELETE_USER: &str = "/api/delete-user";
 const REGULATIONS: &str = "/api/regulations";
 const RELOAD: &str = "/api/reload";
-const ROUTES: [&str; 22] = [
+const ROUTES: [&str; 23] = [
     "/healthz",
     "/readyz",
     "/metrics",
@@ -193,6 +213,7 @@ const ROUTES: [&str; 22] = [
     REPLAYS,
     "/api/replays/{id}",
     CANCEL,
+    "/api/tail",
     "/api/stats",
     "/api/destinations",
     ACTION,

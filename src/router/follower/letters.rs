@@ -98,6 +98,7 @@ impl Follower {
             Deed::Remap => self.store.amend(done.clone()).await?,
             _ => self.store.settle(done.iter().map(|owed| (owed.id, owed.progress.clone())).collect()).await?,
         }
+        done.iter().for_each(|owed| self.surroundings.live.delivery(owed));
         match deed {
             Deed::Discard => {
                 tracing::info!(deliveries = count, "{count} dead letters were discarded by hand");

@@ -174,6 +174,7 @@ fn without_a_token_only_this_machine_may_be_meant() {
         refresh: std::sync::Arc::new(|| ()),
         hands: std::sync::Arc::new(Vec::new),
         erase: std::sync::Arc::new(|_| Box::pin(async { Ok(Default::default()) })),
+        live: Default::default(),
         replays: std::sync::Arc::new(|_| Box::pin(async { Ok(Default::default()) })),
         letters: std::sync::Arc::new(|_| Box::pin(async { Ok(Vec::new()) })),
         standings: std::sync::Arc::new(Vec::new),

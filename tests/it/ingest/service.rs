@@ -209,6 +209,7 @@ impl Service {
             refresh: Arc::new(|| ()),
             hands: Arc::new(Vec::new),
             erase: Arc::new(|_| Box::pin(async { Ok(Value::Null) })),
+            live: Default::default(),
             replays: Arc::new(|_| Box::pin(async { Ok(Value::Null) })),
             letters: Arc::new(|_| Box::pin(async { Ok(Vec::new()) })),
             standings: Arc::new(Vec::new),

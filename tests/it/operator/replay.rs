@@ -102,3 +102,25 @@ async fn a_replay_is_asked_for_in_the_right_way() {
     assert_eq!(house.get("/api/replays/7").await["code"], "replay_not_found");
     house.intercom.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watcher_sees_what_it_asked_for_and_the_end() {
+    let mut house = House::new().await;
+    let url = format!("{}/api/tail", house.url());
+    let mut all = http().get(&url).send().await.unwrap();
+    let mut one = http().get(format!("{url}?user_id=u-2&status=delivered")).send().await.unwrap();
+    assert_eq!(http().get(format!("{url}?userid=u-2")).send().await.unwrap().status(), 400);
+    house.send(vec![identify("u-1"), identify("u-2")]).await;
+    let mut seen = String::new();
+    while seen.matches("\"is\":\"delivered\"").count() < 2 {
+        let chunk = tokio::time::timeout(LIMIT, all.chunk()).await.expect("something happens").unwrap().unwrap();
+        seen.push_str(std::str::from_utf8(&chunk).unwrap());
+    }
+    assert_eq!((seen.matches("{\"event\":").count(), seen.matches("\"is\":\"pending\"").count()), (2, 2), "{seen}");
+    let chunk = tokio::time::timeout(LIMIT, one.chunk()).await.expect("it is told").unwrap().unwrap();
+    let line: Value = serde_json::from_slice(&chunk).unwrap();
+    assert_eq!((&line["delivery"]["id"], &line["delivery"]["status"]["is"]), (&json!("2.0"), &json!("delivered")));
+    // Watchers do not hold up the end of the service.
+    house.kill_and_start().await;
+    house.intercom.stop().await;
+}

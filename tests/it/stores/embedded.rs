@@ -201,10 +201,6 @@ async fn a_file_that_is_not_ours_is_refused_and_left_alone() {
     check_refused(&directory, &["no SQLite file"]);
 }
 
-/// Takes away what version 1 did not have.
-const NOT_IN_VERSION_1: &str =
-    "DROP INDEX open_by_destination; DROP TABLE jobs; DROP TABLE absent; PRAGMA user_version = 1;";
-
 #[tokio::test]
 async fn a_file_of_an_older_version_is_brought_to_this_one() {
     let directory = TempDir::new().unwrap();

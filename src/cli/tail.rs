@@ -1,0 +1,113 @@
+//! `interline tail`: events and deliveries of a running router, as they happen.
+
+use clap::Args;
+use serde_json::Value;
+
+use super::filters::{Pairs, query};
+use super::remote::Remote;
+use super::{Format, Verdict, print, runtime};
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  interline tail --user-id u-1\n  interline tail --status dead_letter --format json | jq .delivery.id\n\n\
+    Events show as they are routed, deliveries as they are made and as their status changes. With --destination, --mapping\n\
+    or --status only deliveries show. Ends with Ctrl-C, or when the router ends.\n\n\
+    Asks the admin API of a running router: --url or INTERLINE_ADMIN_URL, by default http://127.0.0.1:8081."
+)]
+pub(super) struct Tail {
+    #[command(flatten)]
+    remote: Remote,
+    /// How it is printed; json is one document a line.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Only of this source.
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// Only deliveries to this destination.
+    #[arg(long, value_name = "NAME")]
+    destination: Option<String>,
+    /// Only deliveries of this mapping.
+    #[arg(long, value_name = "NAME")]
+    mapping: Option<String>,
+    /// Only deliveries that become this: pending, waiting, delivered, skipped or dead_letter.
+    #[arg(long)]
+    status: Option<String>,
+    /// Only of the person with this userId.
+    #[arg(long, value_name = "ID")]
+    user_id: Option<String>,
+    /// Only of the person with this anonymousId.
+    #[arg(long, value_name = "ID")]
+    anonymous_id: Option<String>,
+    /// Only of the person with this e-mail address.
+    #[arg(long)]
+    email: Option<String>,
+}
+
+impl Tail {
+    pub(super) fn run(self) -> anyhow::Result<Verdict> {
+        let all = [
+            ("source", &self.source),
+            ("destination", &self.destination),
+            ("mapping", &self.mapping),
+            ("status", &self.status),
+            ("user_id", &self.user_id),
+            ("anonymous_id", &self.anonymous_id),
+            ("email", &self.email),
+        ];
+        let pairs: Pairs = all.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect();
+        let api = self.remote.api_or_usual()?;
+        let mut show = |line: &str| match self.format {
+            Format::Json => print(line),
+            Format::Human => print(readable(line)),
+        };
+        runtime()?.block_on(api.lines(&query("/api/tail", &pairs), &mut show))?;
+        Ok(Verdict::Fine)
+    }
+}
+
+/// One line for people.
+fn readable(line: &str) -> String {
+    let Ok(seen) = serde_json::from_str::<Value>(line) else { return line.to_owned() };
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let words = if let Some(event) = seen.get("event") {
+        let call = &event["call"];
+        let who = ["userId", "anonymousId"].iter().find_map(|name| call[*name].as_str()).unwrap_or_default();
+        let name = text(&event["name"]);
+        vec![
+            "event".to_owned(),
+            event["position"].to_string(),
+            text(&event["source"]),
+            text(&event["type"]),
+            name,
+            who.to_owned(),
+        ]
+    } else if let Some(delivery) = seen.get("delivery") {
+        let status = &delivery["status"];
+        let why = ["reason", "code"].iter().find_map(|name| status[*name].as_str()).unwrap_or_default();
+        let (id, destination, mapping) =
+            (text(&delivery["id"]), text(&delivery["destination"]), text(&delivery["mapping"]));
+        vec!["delivery".to_owned(), id, destination, mapping, text(&status["is"]), why.to_owned()]
+    } else {
+        return format!("{} lines were missed: this reader is too slow", seen["missed"]);
+    };
+    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join("  ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_readable() {
+        let check = |line: &str, expected: &str| assert_eq!(readable(line), expected);
+        check(r#"{"missed":7}"#, "7 lines were missed: this reader is too slow");
+        check(
+            r#"{"event":{"position":4,"source":"website","type":"track","name":"Paid","call":{"userId":"u-1"}}}"#,
+            "event  4  website  track  Paid  u-1",
+        );
+        check(
+            r#"{"delivery":{"id":"4.0","destination":"crm","mapping":"Track","status":{"is":"waiting","reason":"timeout"}}}"#,
+            "delivery  4.0  crm  Track  waiting  timeout",
+        );
+    }
+}
