@@ -1,9 +1,9 @@
 //! A stream of events as a B2B product sends them: for demos, trials and benchmarks. The same seed gives the same stream.
 //!
 //! Of 10,000 events about 7,000 are track calls, 1,600 identify, 860 group and 580 page calls, of 2,000 people of whom few
-//! are very busy (Zipf); an event has about 840 bytes.
+//! are very busy (Zipf); an event has about 840 bytes. They come as visits do: each begins with an identify call, as a page
+//! that loads makes one, and some twenty visits go on at once. One person in seventeen is known by e-mail address alone.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -13,6 +13,12 @@ use crate::instant::{self, Timestamp};
 /// How many people there are.
 pub const PEOPLE: usize = 2_000;
 const COMPANIES: usize = 225;
+/// Visits that go on at once.
+const VISITS: usize = 20;
+/// Events of a visit, at most; half as many on average.
+const VISIT_MAX: u32 = 20;
+/// Of so many people one has no user id.
+const VISITORS: usize = 17;
 const EVENTS: &[&str] = &[
     "Report Viewed",
     "Project Created",
@@ -33,11 +39,19 @@ const FIRST: &[&str] = &["Ada", "Grace", "Linus", "Barbara", "Edsger", "Radia", 
 const LAST: &[&str] =
     &["Okafor", "Lindqvist", "Moreau", "Tanaka", "Novak", "Silva", "Haddad", "Kaya", "Jensen", "Rossi"];
 
+/// A person's stay.
+struct Visit {
+    person: usize,
+    /// Events that are still to come.
+    left: u32,
+    has_begun: bool,
+}
+
 /// An endless stream.
 pub struct Sample {
     luck: fastrand::Rng,
     busy: Vec<f64>,
-    known: HashSet<usize>,
+    visits: Vec<Visit>,
     number: u64,
     at: Timestamp,
 }
@@ -50,13 +64,7 @@ impl Sample {
             sum += 1.0 / (rank + 1) as f64;
             sum
         });
-        Sample {
-            busy: busy.collect(),
-            luck: fastrand::Rng::with_seed(seed),
-            known: HashSet::new(),
-            number: 0,
-            at: start,
-        }
+        Sample { busy: busy.collect(), luck: fastrand::Rng::with_seed(seed), visits: Vec::new(), number: 0, at: start }
     }
 
     fn person(&mut self) -> usize {
@@ -68,15 +76,32 @@ impl Sample {
         list[self.luck.usize(..list.len())]
     }
 
-    fn call(&mut self, person: usize) -> Value {
-        if self.known.insert(person) {
+    /// Whose turn it is, and whether it is the first call of a visit.
+    fn turn(&mut self) -> (usize, bool) {
+        while self.visits.len() < VISITS {
+            let visit = Visit { person: self.person(), left: self.luck.u32(1..VISIT_MAX), has_begun: false };
+            self.visits.push(visit);
+        }
+        let at = self.luck.usize(..VISITS);
+        let visit = &mut self.visits[at];
+        let turn = (visit.person, !visit.has_begun);
+        visit.has_begun = true;
+        visit.left -= 1;
+        if visit.left == 0 {
+            self.visits.swap_remove(at);
+        }
+        turn
+    }
+
+    fn call(&mut self, person: usize, is_first: bool) -> Value {
+        if is_first {
             return self.identify(person);
         }
         match self.luck.u32(..1000) {
-            0..22 => self.identify(person),
-            22..122 => self.group(person),
-            122..189 => self.page(),
-            _ => self.track(),
+            0..66 => self.identify(person),
+            66..161 => self.group(person),
+            161..225 => self.page(),
+            _ => self.track(person),
         }
     }
 
@@ -103,7 +128,7 @@ impl Sample {
         json!({"type": "page", "name": "App", "properties": {"path": path, "title": "Interline sample", "referrer": ""}})
     }
 
-    fn track(&mut self) -> Value {
+    fn track(&mut self, person: usize) -> Value {
         let event = self.pick(EVENTS);
         let mut properties = json!({
             "feature": self.pick(PAGES), "duration_ms": self.luck.u32(20..9000), "success": self.luck.bool(),
@@ -115,6 +140,9 @@ impl Sample {
             properties["currency"] = json!("USD");
             properties["order_id"] = json!(format!("ord_{}", self.number));
         }
+        if is_visitor(person) {
+            properties["email"] = json!(email(person));
+        }
         json!({"type": "track", "event": event, "properties": properties})
     }
 }
@@ -123,12 +151,14 @@ impl Iterator for Sample {
     type Item = String;
 
     fn next(&mut self) -> Option<String> {
-        let person = self.person();
-        let mut event = self.call(person);
+        let (person, is_first) = self.turn();
+        let mut event = self.call(person, is_first);
         self.number += 1;
-        self.at += Duration::from_millis(self.luck.u64(1..2_000));
+        self.at += Duration::from_millis(self.luck.u64(1..3_000));
         event["messageId"] = json!(format!("sample-{:016x}-{}", self.luck.u64(..), self.number));
-        event["userId"] = json!(format!("user-{person}"));
+        if !is_visitor(person) {
+            event["userId"] = json!(format!("user-{person}"));
+        }
         event["anonymousId"] = json!(format!("{:08x}-0000-4000-8000-{person:012x}", person * 7919));
         event["timestamp"] = json!(instant::to_text(self.at));
         event["integrations"] = json!({});
@@ -140,6 +170,11 @@ impl Iterator for Sample {
         });
         Some(event.to_string())
     }
+}
+
+/// Whether a person is known by e-mail address alone.
+fn is_visitor(person: usize) -> bool {
+    person % VISITORS == VISITORS - 1
 }
 
 fn email(person: usize) -> String {

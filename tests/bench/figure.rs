@@ -23,6 +23,8 @@ pub enum Amount {
     Mebibytes(f64),
     /// Share of one processor, in percent.
     Percent(f64),
+    /// So many for each event.
+    Each(f64),
 }
 
 /// A bound.
@@ -49,7 +51,9 @@ impl Figure {
 impl Amount {
     fn number(self) -> f64 {
         match self {
-            Amount::Times(number) | Amount::Mebibytes(number) | Amount::Percent(number) => number,
+            Amount::Times(number) | Amount::Mebibytes(number) | Amount::Percent(number) | Amount::Each(number) => {
+                number
+            }
         }
     }
 
@@ -58,6 +62,7 @@ impl Amount {
             Amount::Times(_) => format!("{number:.2} ×"),
             Amount::Mebibytes(_) => format!("{number:.1} MiB"),
             Amount::Percent(_) => format!("{number:.1} %"),
+            Amount::Each(_) => format!("{number:.3}"),
         }
     }
 }

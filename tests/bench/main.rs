@@ -4,6 +4,7 @@
 //! `cargo bench -- ingest` runs those whose name holds a word. A missed target is told, and is no failure.
 
 mod bare;
+mod calls;
 mod figure;
 mod idle;
 mod ingest;
@@ -24,6 +25,7 @@ const BENCHMARKS: &[Benchmark] = &[
     ("ingest single", ingest::single),
     ("ingest batches", ingest::batches),
     ("ingest latency", ingest::latency),
+    ("calls", calls::calls),
     ("idle", idle::idle),
 ];
 

@@ -13,7 +13,7 @@ use crate::figure::{Amount, Figure, Target, median};
 use crate::trace;
 
 /// The mappings that are shipped: three.
-const SHIPPED: &str = include_str!("../../mappings/intercom.yaml");
+pub const SHIPPED: &str = include_str!("../../mappings/intercom.yaml");
 const FIFTY: &str = include_str!("fifty.yaml");
 /// Passes over the trace for each side.
 const ROUNDS: usize = 25;
@@ -56,7 +56,7 @@ pub fn fifty() -> Vec<Figure> {
     vec![Figure { what: "mapping: 50 mappings against 3", reached, target: Some(Target::AtMost(3.0)), behind }]
 }
 
-fn compile(text: &str) -> Mappings {
+pub fn compile(text: &str) -> Mappings {
     let environment = |_: &str| Some("token".to_owned());
     let lookup =
         Lookup { environment: &environment, file: &|path| Err(format!("no file {path}")), missing: Missing::Refused };

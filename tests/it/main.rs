@@ -6,6 +6,7 @@ mod acceptance;
 mod actions;
 mod corridor;
 mod crash;
+mod economy;
 mod generated;
 mod house;
 mod import;

@@ -68,6 +68,15 @@ struct Attribute {
 
 type List = HashMap<String, Attribute>;
 
+/// A body that was taken.
+#[derive(Debug)]
+pub struct Sent {
+    /// What Intercom answered.
+    pub answer: Answer,
+    /// The body as it was sent in the end.
+    pub body: Map<String, Value>,
+}
+
 /// What is known of the attributes of a workspace.
 pub struct Attributes {
     lists: Cache<Model, Arc<List>>,
@@ -91,9 +100,10 @@ impl Attributes {
 impl Client {
     /// Sends a body whose custom attributes are made to fit. A refusal because of one that is not there is mended, and the
     /// body sent again without it.
-    pub async fn write(&self, model: Model, call: Call, body: &Map<String, Value>) -> Result<Answer, Refusal> {
+    pub async fn write(&self, model: Model, call: Call, body: &Map<String, Value>) -> Result<Sent, Refusal> {
         if !body.contains_key(FIELD) {
-            return self.call(call.body(body)).await;
+            let answer = self.call(call.body(body)).await?;
+            return Ok(Sent { answer, body: body.clone() });
         }
         let mut repairs = 0;
         loop {
@@ -101,7 +111,7 @@ impl Client {
             let refusal = match self.call(call.clone().body(&fitted)).await {
                 Ok(answer) => {
                     warnings.into_iter().for_each(|warning| self.warn(warning));
-                    return Ok(answer);
+                    return Ok(Sent { answer, body: fitted });
                 }
                 Err(refusal) => refusal,
             };
@@ -121,7 +131,7 @@ impl Client {
     }
 
     /// The body with its attributes as the workspace takes them, and what was changed or left out.
-    async fn fitted(
+    pub async fn fitted(
         &self,
         model: Model,
         body: &Map<String, Value>,
@@ -239,7 +249,7 @@ impl Client {
 type Out = Option<(&'static str, String)>;
 
 /// Where a body has them.
-const FIELD: &str = "custom_attributes";
+pub const FIELD: &str = "custom_attributes";
 
 fn has(body: &Map<String, Value>, name: &str) -> bool {
     body.get(FIELD).is_some_and(|attributes| attributes.get(name).is_some())

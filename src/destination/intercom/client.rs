@@ -231,6 +231,11 @@ impl Client {
         };
         let began = Instant::now();
         let result = service.transport.send(request).await;
+        if call.endpoint == RAW && call.writes() {
+            // Who knows what it changed.
+            service.known.forget_all();
+            service.directory.forget_all();
+        }
         self.count(&call, &result, began);
         self.remember(call, &result);
         result
@@ -294,10 +299,6 @@ impl Client {
             }
             skipped => skipped,
         });
-        if let Ok(Outcome::Skipped(reason @ "unchanged", _)) = &result {
-            let service = &self.service;
-            service.metrics.requests_saved_total.with_label_values(&[&*service.name, *reason]).inc();
-        }
         Performed {
             result,
             exchanges: record.exchanges,

@@ -6,7 +6,7 @@ use moka::future::Cache;
 use serde_json::{Map, Value, json};
 
 use super::Settings;
-use super::attribute::Model;
+use super::attribute::{Model, Sent};
 use super::client::{Answer, Call, Client, unreadable};
 use super::directory::Belonging;
 use super::error::Refusal;
@@ -83,7 +83,12 @@ impl Client {
     /// Makes or updates a company. Harmless to repeat.
     pub async fn write_company(&self, body: &Map<String, Value>) -> Result<Written, Failure> {
         let call = Call::new("POST /companies", &[])?;
-        let answer = match self.write(Model::Company, call.clone(), body).await {
+        let ours = body.get("company_id").and_then(Value::as_str);
+        let write = match ours {
+            Some(ours) => Some(self.begin_write(Model::Company, ours).await),
+            None => None,
+        };
+        let Sent { answer, body: sent } = match self.write(Model::Company, call.clone(), body).await {
             // Two first writes of one company may meet; the second time it is there.
             Err(refusal) if is_race(&refusal) => self.write(Model::Company, call, body).await?,
             // Seen while a company is being deleted, which takes Intercom a while.
@@ -93,7 +98,8 @@ impl Client {
             other => other?,
         };
         let id = company_id(&answer.json()?).ok_or_else(|| unreadable("not a company with an id"))?;
-        if let Some(ours) = body.get("company_id").and_then(Value::as_str) {
+        if let (Some(ours), Some(write)) = (ours, write) {
+            write.taken(&sent, self.now()).await;
             self.service.companies.0.insert(ours.to_owned(), id.clone()).await;
         }
         Ok(Written { id, answer })
@@ -102,15 +108,26 @@ impl Client {
     /// Changes a company that is there.
     pub async fn update_company(&self, which: &Which<'_>, body: &Map<String, Value>) -> Result<Answer, Failure> {
         let id = self.which(which).await?;
-        let refusal = match self.write(Model::Company, Call::new("PUT /companies/{id}", &[&id])?, body).await {
+        self.forget_holding(which).await;
+        let result = self.write(Model::Company, Call::new("PUT /companies/{id}", &[&id])?, body).await;
+        self.forget_holding(which).await;
+        let refusal = match result {
             Err(refusal) if refusal.is_missing() && which.id.is_none() => refusal,
-            other => return Ok(other?),
+            other => return Ok(other?.answer),
         };
         self.forget_company(which).await;
         match self.which(which).await? {
             again if again == id => Err(refusal.failure),
-            again => Ok(self.write(Model::Company, Call::new("PUT /companies/{id}", &[&again])?, body).await?),
+            again => {
+                let sent = self.write(Model::Company, Call::new("PUT /companies/{id}", &[&again])?, body).await?;
+                Ok(sent.answer)
+            }
         }
+    }
+
+    /// Intercom's id of a company, where it is remembered.
+    pub async fn registered(&self, company_id_of_sender: &str) -> Option<String> {
+        self.service.companies.0.get(company_id_of_sender).await
     }
 
     /// Intercom's id of a company that is there; `None` when it is not.
@@ -174,8 +191,17 @@ impl Client {
         Ok(self.write_company(&body).await?.id)
     }
 
-    /// Forgets Intercom's id of a company: it is not there any more.
+    /// Forgets what a company holds. By Intercom's id nobody knows which of ours it is, so it is forgotten of all.
+    async fn forget_holding(&self, which: &Which<'_>) {
+        match (which.id, which.company_id) {
+            (None, Some(company_id)) => self.service.known.forget(Model::Company, company_id).await,
+            _ => self.service.known.forget_all(),
+        }
+    }
+
+    /// Forgets a company: it is not there any more.
     pub async fn forget_company(&self, which: &Which<'_>) {
+        self.forget_holding(which).await;
         if let Some(company_id) = which.company_id {
             self.service.companies.0.invalidate(company_id).await;
         }

@@ -88,11 +88,17 @@ impl Client {
 
     /// The user with that external id; else the contact with the address, unless it is somebody else; else a new one.
     async fn user(&self, external_id: &str, new: New<'_>, made: &mut bool) -> Result<Arc<Contact>, Failure> {
-        match self.by_external_id(external_id).await {
-            Ok(Some(user)) => return Ok(Arc::new(user)),
-            // A user is safe to make: if there is one already, the refusal names it.
-            Err(failure) if failure.code == "server_error" => {}
-            other => drop(other?),
+        // A user is safe to make: if there is one already, the refusal names it.
+        match self.settings().economy.look_ups && self.service.directory.expects_new() {
+            true => self.saved("not_looked_up"),
+            false => match self.by_external_id(external_id).await {
+                Ok(Some(user)) => {
+                    self.service.directory.note_new(false);
+                    return Ok(Arc::new(user));
+                }
+                Err(failure) if failure.code == "server_error" => {}
+                other => drop(other?),
+            },
         }
         let (true, Some(email)) = (self.service.settings.match_by_email, &new.identity.email) else {
             return self.create(new, made).await.map(Arc::new);
@@ -106,7 +112,12 @@ impl Client {
     }
 
     async fn by_email_or_new(&self, email: &str, new: New<'_>, made: &mut bool) -> Result<Arc<Contact>, Failure> {
-        if let Some(contact) = self.by_email(email, new.identity.external_id.as_deref()).await? {
+        let external_id = new.identity.external_id.as_deref();
+        let found = match new.role {
+            Role::User => self.stranger(email, external_id).await?,
+            Role::Lead => self.by_email(email, external_id).await?,
+        };
+        if let Some(contact) = found {
             return Ok(Arc::new(contact));
         }
         let until = self.service.directory.unsettled.get(email).await;
@@ -147,14 +158,18 @@ impl Client {
 
     async fn ask_for(&self, new: New<'_>, made: &mut bool) -> Result<Contact, Failure> {
         match self.write(Model::Contact, Call::new("POST /contacts", &[])?, new.body).await {
-            Ok(answer) => {
-                let Ok(said) = answer.json().and_then(|answer| read(&answer).map(|_| answer)) else {
+            Ok(sent) => {
+                let Ok(said) = sent.answer.json().and_then(|answer| read(&answer).map(|_| answer)) else {
                     self.unsettle(new).await;
                     return Err(unreadable("not a contact with an id"));
                 };
                 let blank = Contact { role: Some(new.role), ..Contact::default() };
                 let id = said["id"].as_str().unwrap_or_default().to_owned();
                 *made = true;
+                if new.role == Role::User {
+                    self.service.directory.note_new(true);
+                }
+                self.made(Model::Contact, &id, &sent.body).await;
                 let contact = Contact::told(&id, &blank, new.body, Some(&said));
                 self.answer(Document::One(said));
                 Ok(contact)
@@ -188,7 +203,10 @@ impl Client {
         };
         let wanted = new.identity.external_id.as_deref();
         match found {
-            Some(contact) if contact.may_be(wanted) => Ok(contact),
+            Some(contact) if contact.may_be(wanted) => {
+                self.service.directory.note_new(false);
+                Ok(contact)
+            }
             Some(_) if new.body.contains_key("email") && new.body.contains_key("external_id") => {
                 self.warn(taken(&refused));
                 let mut body = new.body.clone();

@@ -2,16 +2,21 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use moka::future::Cache;
 
 use super::Settings;
+use super::attribute::Model;
 use super::client::Client;
 use super::identity::{Contact, Identity};
 
 /// The most addresses that are remembered because the search may not know them yet.
 const FRESH_MAX: u64 = 100_000;
+
+/// After so many new people in a row, the next one is taken for new.
+const NEW_IN_A_ROW: u32 = 3;
 
 /// What is remembered of contacts.
 pub struct Directory {
@@ -22,8 +27,12 @@ pub struct Directory {
     /// Addresses of leads that may have been made, though there was no answer; until when the search need not know, in Unix
     /// seconds.
     pub(super) unsettled: Cache<String, i64>,
-    /// What contacts surely have: tags, and companies they are in.
+    /// What contacts and companies surely have: tags, and companies they are in.
     belongings: Cache<String, ()>,
+    /// How often tags went, so that nobody is known to have one of before.
+    tags_gone: AtomicU32,
+    /// How many people in a row were new.
+    new_in_a_row: AtomicU32,
 }
 
 impl Directory {
@@ -44,7 +53,32 @@ impl Directory {
                 .max_capacity(settings.cache.entries_max)
                 .time_to_live(Duration::from_secs(settings.cache.ttl_secs))
                 .build(),
+            tags_gone: AtomicU32::new(0),
+            new_in_a_row: AtomicU32::new(0),
         }
+    }
+
+    /// Whether who comes next is probably new.
+    pub fn expects_new(&self) -> bool {
+        self.new_in_a_row.load(Ordering::Relaxed) >= NEW_IN_A_ROW
+    }
+
+    /// Somebody who was not known was new, or was there.
+    pub fn note_new(&self, is_new: bool) {
+        let count = if is_new { self.new_in_a_row.load(Ordering::Relaxed).saturating_add(1) } else { 0 };
+        self.new_in_a_row.store(count, Ordering::Relaxed);
+    }
+
+    /// Forgets who has which tag.
+    pub fn forget_tags(&self) {
+        self.tags_gone.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Forgets who is who, and who has what.
+    pub fn forget_all(&self) {
+        self.by_external_id.invalidate_all();
+        self.by_email.invalidate_all();
+        self.belongings.invalidate_all();
     }
 
     /// Forgets who has an address.
@@ -56,47 +90,71 @@ impl Directory {
     }
 }
 
-/// Something a contact has, by Intercom's ids.
+/// Something a contact or a company has, by Intercom's ids.
 #[derive(Debug, Clone, Copy)]
 pub enum Belonging<'a> {
     /// A tag, by its name.
     Tag(&'a str),
     /// A company it is in.
     Company(&'a str),
+    /// An address for which it was looked whether a lead has it, in lower case.
+    Address(&'a str),
 }
 
 impl Belonging<'_> {
-    fn key(self, contact: &str) -> String {
+    fn key(self, owner: &str, directory: &Directory) -> String {
         match self {
-            Belonging::Tag(name) => format!("{contact} tag {}", name.to_lowercase()),
-            Belonging::Company(id) => format!("{contact} company {id}"),
+            Belonging::Tag(name) => {
+                format!("{owner} tag {} {}", directory.tags_gone.load(Ordering::Relaxed), name.to_lowercase())
+            }
+            Belonging::Company(id) => format!("{owner} company {id}"),
+            Belonging::Address(email) => format!("{owner} address {email}"),
+        }
+    }
+
+    /// Why it need not be given again, as a metric's word.
+    fn reason(self) -> &'static str {
+        match self {
+            Belonging::Tag(_) => "tagged",
+            Belonging::Company(_) => "linked",
+            Belonging::Address(_) => "looked_up",
         }
     }
 }
 
 impl Client {
-    /// Whether a contact surely has it, so that it need not be given again.
-    pub fn has(&self, contact: &str, what: Belonging<'_>) -> bool {
-        let has = self.service.directory.belongings.contains_key(&what.key(contact));
+    /// Whether one surely has it, so that it need not be given again; counted as a saved request.
+    pub fn has(&self, owner: &str, what: Belonging<'_>) -> bool {
+        self.settings().economy.belongings && self.was_given(owner, what)
+    }
+
+    /// Whether it is remembered that one has it.
+    pub fn was_given(&self, owner: &str, what: Belonging<'_>) -> bool {
+        let directory = &self.service.directory;
+        let has = directory.belongings.contains_key(&what.key(owner, directory));
         if has {
             self.hit("belonging");
+            self.saved(what.reason());
         }
         has
     }
 
-    /// Remembers that a contact has it.
-    pub async fn gave(&self, contact: &str, what: Belonging<'_>) {
-        self.service.directory.belongings.insert(what.key(contact), ()).await;
+    /// Remembers that one has it.
+    pub async fn gave(&self, owner: &str, what: Belonging<'_>) {
+        let directory = &self.service.directory;
+        directory.belongings.insert(what.key(owner, directory), ()).await;
     }
 
-    /// Forgets that a contact has it.
-    pub async fn took(&self, contact: &str, what: Belonging<'_>) {
-        self.service.directory.belongings.invalidate(&what.key(contact)).await;
+    /// Forgets that one has it.
+    pub async fn took(&self, owner: &str, what: Belonging<'_>) {
+        let directory = &self.service.directory;
+        directory.belongings.invalidate(&what.key(owner, directory)).await;
     }
 
     /// Forgets a contact, by what is known of it and by how it was looked for: it is not where it was.
     pub async fn forget(&self, contact: &Contact, who: &Identity) {
         let directory = &self.service.directory;
+        self.service.known.forget(Model::Contact, &contact.id).await;
         for external_id in [&contact.external_id, &who.external_id].into_iter().flatten() {
             directory.by_external_id.invalidate(external_id).await;
         }

@@ -118,6 +118,16 @@ impl Contact {
         }
     }
 
+    /// Whether a member of a body says of it what was read of it.
+    pub fn shows(&self, name: &str, value: &Value) -> bool {
+        match name {
+            "role" => self.role.is_some_and(|role| value == role.name()),
+            "external_id" => self.external_id.as_deref().is_some_and(|id| value == id),
+            "email" => self.email.is_some() && self.email == value.as_str().map(normal),
+            _ => false,
+        }
+    }
+
     /// Whether this may be the person with that external id: not when it has another one.
     pub fn may_be(&self, external_id: Option<&str>) -> bool {
         match (external_id, &self.external_id) {

@@ -48,12 +48,27 @@ impl Client {
 
     /// The contact with an address, by the rule above; never one with another external id.
     pub async fn by_email(&self, email: &str, external_id: Option<&str>) -> Result<Option<Contact>, Failure> {
-        if let Some(fresh) = &self.service.directory.fresh
-            && let Some(contact) = fresh.get(email).await.filter(|contact| contact.may_be(external_id))
-        {
-            return Ok(Some(Contact::clone(&contact)));
+        match self.fresh(email, external_id).await {
+            Some(contact) => Ok(Some(contact)),
+            None => self.search("email", email, external_id).await,
         }
-        self.search("email", email, external_id).await
+    }
+
+    /// Who has the address of a user that is about to be made: a user would be named by the refusal, so a lead is enough.
+    pub async fn stranger(&self, email: &str, external_id: Option<&str>) -> Result<Option<Contact>, Failure> {
+        if let Some(contact) = self.fresh(email, external_id).await {
+            return Ok(Some(contact));
+        }
+        match self.leads().await {
+            Some(leads) => Ok(leads.get(email).cloned()),
+            None => self.search("email", email, external_id).await,
+        }
+    }
+
+    /// Who was written with an address a moment ago.
+    async fn fresh(&self, email: &str, external_id: Option<&str>) -> Option<Contact> {
+        let contact = self.service.directory.fresh.as_ref()?.get(email).await?;
+        contact.may_be(external_id).then(|| Contact::clone(&contact))
     }
 
     /// The lead with an address, also one that the search does not show yet.
@@ -66,6 +81,9 @@ impl Client {
         };
         if let Some(lead) = known.filter(|contact| is_lead(contact)) {
             return Ok(Some(Contact::clone(&lead)));
+        }
+        if let Some(leads) = self.leads().await {
+            return Ok(leads.get(email).cloned());
         }
         let hits = self.hits("email", email).await?;
         Ok(hits.into_iter().filter(is_lead).max_by_key(|contact| contact.changed_at))

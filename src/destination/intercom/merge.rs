@@ -2,6 +2,7 @@
 
 use serde_json::{Map, json};
 
+use super::attribute::Model;
 use super::client::{Call, Client};
 use super::contact::not_found;
 use super::error::Refusal;
@@ -28,7 +29,10 @@ impl Client {
             return Ok(Outcome::Skipped("unchanged", format!("it is one contact already: {}", user.id)));
         }
         let body = json!({ "from": lead.id, "into": user.id, "skip_duplicate_validation": skip_duplicate_validation });
-        match self.call(Call::new("POST /contacts/merge", &[])?.body(&body)).await {
+        let result = self.call(Call::new("POST /contacts/merge", &[])?.body(&body)).await;
+        // The user may have got what the lead had.
+        self.service.known.forget(Model::Contact, &user.id).await;
+        match result {
             Ok(answer) => {
                 self.forget(&lead, &from.identity()).await;
                 let merged = answer.json().ok();

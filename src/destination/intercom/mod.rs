@@ -19,17 +19,21 @@ use crate::metrics::Metrics;
 use crate::yaml::{self, Node, Problems};
 
 pub mod actions;
+mod adopt;
 mod attribute;
 mod client;
 mod closed;
 mod company;
 mod contact;
 mod directory;
+mod economy;
 mod erase;
 mod error;
 mod fitting;
 mod identity;
 mod intents;
+mod known;
+mod leads;
 mod limits;
 mod lookup;
 mod merge;
@@ -48,6 +52,7 @@ mod workspace;
 
 pub use attribute::Unknown;
 pub use client::Client;
+pub use economy::Economy;
 
 /// Intercom as a kind of destination.
 pub const KIND: destination::Kind = destination::Kind {
@@ -119,6 +124,8 @@ pub struct Settings {
     pub concurrency: usize,
     /// What is remembered of contacts and companies.
     pub cache: CacheSettings,
+    /// Which requests are spared.
+    pub economy: Economy,
     /// How requests are sent.
     pub http: http::Settings,
 }
@@ -137,6 +144,7 @@ impl Default for Settings {
             search_lag_secs: 60,
             concurrency: 20,
             cache: CacheSettings::default(),
+            economy: Economy::default(),
             http: http::Settings::default(),
         }
     }
@@ -246,6 +254,8 @@ pub(crate) struct Service {
     allowance: Mutex<Option<Allowance>>,
     closed: closed::Closed,
     directory: directory::Directory,
+    known: Arc<known::Known>,
+    leads: leads::Leads,
     companies: company::Register,
     tags: tag::Tags,
     attributes: attribute::Attributes,
@@ -307,6 +317,8 @@ impl Intercom {
             allowance: Mutex::default(),
             closed: closed::Closed::default(),
             directory: directory::Directory::new(&settings),
+            known: Arc::new(known::Known::new(&settings)),
+            leads: leads::Leads::default(),
             companies: company::Register::new(&settings),
             tags: tag::Tags::new(&settings),
             attributes: attribute::Attributes::new(),

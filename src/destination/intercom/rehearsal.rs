@@ -24,10 +24,12 @@ const TAG: &str = "1";
 const TICKET: &str = "1";
 
 /// Answers requests without sending them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 pub struct Rehearsal {
     /// Whether the contact that is looked for is there. One that is made is there, whatever this says.
     pub contact_exists: bool,
+    /// The address of the contact that is there, where one is given.
+    pub email: Option<String>,
 }
 
 /// The requests that an action would send with a payload, to an Intercom in which the contact is there or not. Sends
@@ -39,7 +41,9 @@ pub async fn rehearse(settings: &Settings, action: &str, payload: &[u8], contact
         clock: Arc::new(|| Timestamp::UNIX_EPOCH),
         memory: None,
     };
-    let whole = Arc::new(Whole { rehearsal: Rehearsal { contact_exists }, bodies: Mutex::default() });
+    let given: Value = serde_json::from_slice(payload).unwrap_or_default();
+    let email = given["email"].as_str().map(str::to_owned);
+    let whole = Arc::new(Whole { rehearsal: Rehearsal { contact_exists, email }, bodies: Mutex::default() });
     let intercom = Intercom::over(whole.clone(), settings.clone(), context);
     let performed = intercom.perform(action, payload, &Steps::new()).await;
     let bodies = std::mem::take(&mut *whole.bodies.lock().expect("noting a body does not panic"));
@@ -108,6 +112,9 @@ impl Rehearsal {
     fn contact(&self, mut known: Value) -> (u16, Value) {
         known["type"] = "contact".into();
         known["id"] = CONTACT.into();
+        if let Some(email) = &self.email {
+            known["email"] = email.as_str().into();
+        }
         match self.contact_exists {
             true => (200, known),
             false => missing(),

@@ -80,6 +80,7 @@ impl Client {
         let call = Call::new("POST /tags", &[])?;
         let call = match untag {
             true => {
+                self.service.directory.forget_tags();
                 company["untag"] = true.into();
                 call.body(&json!({ "name": name, "companies": [company] }))
             }
@@ -138,6 +139,7 @@ impl Client {
 
     /// Forgets a tag by its id: it was renamed, or is not there any more.
     pub fn forget_tag_id(&self, id: &str) {
+        self.service.directory.forget_tags();
         let id = id.to_owned();
         let forgotten = self.service.tags.ids.invalidate_entries_if(move |_, known| *known == id);
         forgotten.expect("the cache was built for it");

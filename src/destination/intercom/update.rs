@@ -19,16 +19,22 @@ impl Client {
         let mut sent = body.clone();
         let mut refused = None;
         for _ in 0..=MERGES_MAX + 2 {
-            let refusal = match self.write(Model::Contact, Call::new("PUT /contacts/{id}", &[&id])?, &sent).await {
-                Ok(answer) => {
+            let call = Call::new("PUT /contacts/{id}", &[&id])?;
+            let write = self.begin_write(Model::Contact, &id).await;
+            let refusal = match self.write(Model::Contact, call, &sent).await {
+                Ok(done) => {
+                    write.taken(&done.body, self.now()).await;
                     self.forget_address(contact, &sent).await;
-                    let said = answer.json().ok();
+                    let said = done.answer.json().ok();
                     self.learn(&Contact::told(&id, contact, &sent, said.as_ref())).await;
                     self.answer(Document::One(said.unwrap_or_default()));
                     refused.iter().for_each(|failure| self.warn(taken(failure)));
                     return Ok(Some(id));
                 }
-                Err(refusal) => refusal,
+                Err(refusal) => {
+                    drop(write);
+                    refusal
+                }
             };
             if refusal.is_missing() || refusal.canonical.is_some() {
                 let told = Contact::told(&id, contact, body, None);

@@ -201,7 +201,7 @@ impl Case {
     fn other(&mut self, clock: &Clock) -> Other {
         let Some(seed) = self.state.take() else {
             assert!(self.leaves.is_empty() && self.faults.is_empty(), "`leaves` and `faults` go with `state`");
-            let rehearsal = Rehearsal { contact_exists: self.contact == Presence::Exists };
+            let rehearsal = Rehearsal { contact_exists: self.contact == Presence::Exists, email: self.address() };
             return Other::Script(Arc::new(Script { replies: Mutex::default(), rehearsal }));
         };
         let mut settings = serde_json::json!({ "search_lag_secs": 0 });
@@ -212,6 +212,12 @@ impl Case {
         running.control().seed(seed).expect("a good `state`");
         self.faults.drain(..).for_each(|fault| running.control().fault(fault));
         Other::Sandbox(running)
+    }
+
+    /// The address in the call: the contact that is there has it already.
+    fn address(&self) -> Option<String> {
+        let call = serde_json::to_value(self.event.as_ref()?).unwrap();
+        call["traits"]["email"].as_str().map(str::to_owned)
     }
 
     fn compile(&self, action: &str, other: &Other) -> Result<Mappings, Vec<&'static str>> {

@@ -8,6 +8,7 @@ use crate::action::{self, About, Action, Document, Email, Failure, Fills, Outcom
 use crate::destination::intercom::client::Client;
 use crate::destination::intercom::company::{Unlinked, Which};
 use crate::destination::intercom::directory::Belonging;
+use crate::destination::intercom::economy::UNCHANGED;
 use crate::destination::intercom::limits;
 use crate::destination::intercom::whom::Whom;
 use crate::json::Object;
@@ -101,11 +102,14 @@ const WRITTEN: &str = "company_written";
 
 impl IdentifyCompany {
     async fn write_and_attach(&self, client: &Client) -> action::Result {
-        let company = match client.step(WRITTEN) {
-            Some(company) => company,
-            None => self.write(client).await?,
+        let (company, written) = match client.step(WRITTEN) {
+            Some(company) => (company, true),
+            None => match self.spared(client).await? {
+                Some(company) => (company, false),
+                None => (self.write(client).await?, true),
+            },
         };
-        self.tag(client).await?;
+        let tagged = self.tag(client, &company).await?;
         let whom = self.whom();
         if whom.is_nobody() {
             let message = "the company was written, and nobody attached: nothing says which contact is meant";
@@ -114,11 +118,18 @@ impl IdentifyCompany {
         if let Some(contact) = client.known(&whom).await
             && client.has(&contact.id, Belonging::Company(&company))
         {
-            return Ok(Outcome::Delivered(Vec::new()));
+            return Ok(match written || tagged {
+                true => Outcome::Delivered(Vec::new()),
+                false => {
+                    let message = format!("company {company} has all of it already, and the contact is in it");
+                    Outcome::Skipped(UNCHANGED, message)
+                }
+            });
         }
         match client.attach(&whom, &company).await {
             // It was deleted in between.
             Err(refusal) if refusal.is_company_missing() => {
+                client.forget_company(&self.which()).await;
                 let company = self.write(client).await?;
                 client.attach(&whom, &company).await?;
             }
@@ -127,25 +138,41 @@ impl IdentifyCompany {
         Ok(Outcome::Delivered(Vec::new()))
     }
 
-    async fn write(&self, client: &Client) -> Result<String, Failure> {
+    /// Intercom's id of the company, where it surely is as it is to be.
+    async fn spared(&self, client: &Client) -> Result<Option<String>, Failure> {
+        let Some(company) = client.registered(&self.company_id).await else { return Ok(None) };
+        let is_spared = client.spared_company(&self.company_id, &self.body()).await?;
+        Ok(is_spared.then_some(company))
+    }
+
+    fn body(&self) -> Map<String, Value> {
         let Ok(Value::Object(body)) = serde_json::to_value(self) else {
             unreachable!("a struct with named fields is written as an object")
         };
-        let written = client.write_company(&body).await?;
+        body
+    }
+
+    async fn write(&self, client: &Client) -> Result<String, Failure> {
+        let written = client.write_company(&self.body()).await?;
         client.finish_step(WRITTEN, &written.id);
         client.answer(Document::One(written.answer.json()?));
         Ok(written.id)
     }
 
-    async fn tag(&self, client: &Client) -> Result<(), Failure> {
+    /// Puts the tags on; whether any had to be.
+    async fn tag(&self, client: &Client, company: &str) -> Result<bool, Failure> {
+        let mut sent = false;
         for name in &self.tags {
             let step = format!("tagged {name}");
-            if client.step(&step).is_none() {
-                client.tag_company(&self.which(), name, false).await?;
-                client.finish_step(&step, "done");
+            if client.step(&step).is_some() || client.has(company, Belonging::Tag(name)) {
+                continue;
             }
+            client.tag_company(&self.which(), name, false).await?;
+            client.gave(company, Belonging::Tag(name)).await;
+            client.finish_step(&step, "done");
+            sent = true;
         }
-        Ok(())
+        Ok(sent)
     }
 
     async fn detach(&self, client: &Client) -> action::Result {

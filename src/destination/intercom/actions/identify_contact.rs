@@ -10,6 +10,7 @@ use crate::destination::intercom::client::Client;
 use crate::destination::intercom::company::{Unlinked, Which};
 use crate::destination::intercom::contact::{New, not_found};
 use crate::destination::intercom::directory::Belonging;
+use crate::destination::intercom::economy::SEEN_RECENTLY;
 use crate::destination::intercom::identity::{Contact, Identity, Role};
 use crate::destination::intercom::limits;
 use crate::destination::intercom::whom::Whom;
@@ -124,28 +125,28 @@ const BROUGHT: &str = "contact_brought";
 
 /// What came of the contact itself.
 enum Brought {
-    /// It has all that was to be said of it; whether anything had to be sent for that.
-    There { id: String, sent: bool },
+    /// It has all that was to be said of it; why nothing had to be sent for that.
+    There { id: String, spared: Option<&'static str> },
     /// Nobody is meant.
     Nobody(Outcome),
 }
 
 impl IdentifyContact {
     async fn bring(&self, client: &Client) -> action::Result {
-        let (id, sent) = match client.step(BROUGHT) {
-            Some(id) => (id, true),
+        let (id, spared) = match client.step(BROUGHT) {
+            Some(id) => (id, None),
             None => match self.bring_contact(client).await? {
-                Brought::There { id, sent } => (id, sent),
+                Brought::There { id, spared } => (id, spared),
                 Brought::Nobody(outcome) => return Ok(outcome),
             },
         };
         if self.tags.is_empty() && self.company_id.is_none() {
-            return Ok(outcome(&id, sent));
+            return Ok(outcome(&id, spared));
         }
         client.finish_step(BROUGHT, &id);
         let tagged = self.tag(client, &id).await?;
         let linked = self.link(client, &id).await?;
-        Ok(outcome(&id, sent || tagged || linked))
+        Ok(outcome(&id, spared.filter(|_| !tagged && !linked)))
     }
 
     async fn bring_contact(&self, client: &Client) -> Result<Brought, Failure> {
@@ -175,7 +176,7 @@ impl IdentifyContact {
         for _ in 0..LOOKS_MAX {
             let found = client.contact_or_new(New { identity: &who, role, body: &body }).await?;
             if found.made {
-                return Ok(Brought::There { id: found.contact.id.clone(), sent: true });
+                return Ok(Brought::There { id: found.contact.id.clone(), spared: None });
             }
             if let Some(there) = self.update(client, &found.contact).await? {
                 return Ok(there);
@@ -230,15 +231,20 @@ impl IdentifyContact {
 
     /// `None`: the contact is not there any more.
     async fn update(&self, client: &Client, contact: &Contact) -> Result<Option<Brought>, Failure> {
+        let merged = match &self.email {
+            Some(email) if self.new_role() == Role::User => client.adopt_lead(contact, email.as_str()).await?,
+            _ => None,
+        };
+        let (contact, is_merged) = (merged.as_ref().unwrap_or(contact), merged.is_some());
         let body = self.changes(client, contact);
-        if body.is_empty() {
-            return Ok(Some(Brought::There { id: contact.id.clone(), sent: false }));
+        if !is_merged && let Some(reason) = client.spared_update(contact, &body).await? {
+            return Ok(Some(Brought::There { id: contact.id.clone(), spared: Some(reason) }));
         }
         if self.is_lead() && contact.role == Some(Role::User) && self.external_id.is_some() {
             let message = format!("contact {} is a user, and stays one", contact.id);
             client.warn(Warning::new("role", "role_kept", message));
         }
-        Ok(client.update(contact, &body).await?.map(|id| Brought::There { id, sent: true }))
+        Ok(client.update(contact, &body).await?.map(|id| Brought::There { id, spared: None }))
     }
 
     fn new_role(&self) -> Role {
@@ -262,7 +268,7 @@ impl IdentifyContact {
         body
     }
 
-    /// The body that updates a contact; empty when there is nothing new in it. A role is only ever raised.
+    /// The body that updates a contact. A role is only ever raised, and a last sight never moves back.
     fn changes(&self, client: &Client, contact: &Contact) -> Map<String, Value> {
         let mut body = self.body(client);
         if self.role != Some(Role::User) {
@@ -277,19 +283,7 @@ impl IdentifyContact {
         {
             body.remove("last_seen_at");
         }
-        let known = |key: &str, value: &Value| match key {
-            "role" => contact.role.is_some_and(|role| value == role.name()),
-            "external_id" => contact.external_id.as_deref().is_some_and(|id| value == id),
-            "email" => contact
-                .email
-                .as_deref()
-                .is_some_and(|email| value.as_str().map(str::to_lowercase).as_deref() == Some(email)),
-            _ => false,
-        };
-        match body.iter().all(|(key, value)| known(key, value)) {
-            true => Map::new(),
-            false => body,
-        }
+        body
     }
 
     fn body(&self, client: &Client) -> Map<String, Value> {
@@ -305,9 +299,13 @@ impl IdentifyContact {
     }
 }
 
-fn outcome(id: &str, sent: bool) -> Outcome {
-    match sent {
-        true => Outcome::Delivered(Vec::new()),
-        false => Outcome::Skipped("unchanged", format!("contact {id} has all of it already")),
+fn outcome(id: &str, spared: Option<&'static str>) -> Outcome {
+    match spared {
+        None => Outcome::Delivered(Vec::new()),
+        Some(SEEN_RECENTLY) => {
+            let message = format!("contact {id} was seen a moment before, and nothing else is new");
+            Outcome::Skipped(SEEN_RECENTLY, message)
+        }
+        Some(reason) => Outcome::Skipped(reason, format!("contact {id} has all of it already")),
     }
 }

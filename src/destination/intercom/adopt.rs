@@ -1,0 +1,62 @@
+//! A lead that turns out to be a user: merged, so that one person is one contact.
+
+use serde_json::{Map, json};
+
+use super::attribute::Model;
+use super::client::{Call, Client};
+use super::directory::Belonging;
+use super::identity::{Contact, Identity, Role, normal};
+use crate::action::{Failure, Kind, Warning};
+
+impl Client {
+    /// Merges the lead with an address into the user who is about to gain it, and gives the user as they are then; `None`:
+    /// there was nothing to merge. Looked for once for each user and address.
+    ///
+    /// # Why
+    /// A user who is found by external id is never searched by address. Without this look, the lead who left the address
+    /// before would stay a second contact of the same person. It comes before the address is written: afterwards nothing
+    /// would show, to an attempt that goes on after a crash, that there may be a lead.
+    pub async fn adopt_lead(&self, user: &Contact, email: &str) -> Result<Option<Contact>, Failure> {
+        let email = normal(email);
+        let is_gained = user.role == Some(Role::User) && user.email.as_deref() != Some(&*email);
+        let address = Belonging::Address(&email);
+        if !is_gained || !self.settings().match_by_email || self.was_given(&user.id, address) {
+            return Ok(None);
+        }
+        let lead = self.lead_by_email(&email).await?.filter(|lead| lead.id != user.id);
+        let merged = match lead {
+            Some(lead) => self.merge_lead(&lead, user, &email).await?,
+            None => None,
+        };
+        self.gave(&user.id, address).await;
+        Ok(merged)
+    }
+
+    async fn merge_lead(&self, lead: &Contact, user: &Contact, email: &str) -> Result<Option<Contact>, Failure> {
+        // The address that they are to share is reason enough, though the user does not have it yet.
+        let body = json!({ "from": lead.id, "into": user.id, "skip_duplicate_validation": true });
+        let result = self.call(Call::new("POST /contacts/merge", &[])?.body(&body)).await;
+        self.service.known.forget(Model::Contact, &user.id).await;
+        match result {
+            Ok(answer) => {
+                self.forget(lead, &Identity::new(None, Some(email))).await;
+                let message = format!("lead {} had this address, and was merged into the user", lead.id);
+                self.warn(Warning::new("email", "lead_merged", message));
+                let merged = Contact::told(&user.id, user, &Map::new(), answer.json().ok().as_ref());
+                self.learn(&merged).await;
+                Ok(Some(merged))
+            }
+            // An earlier attempt may have merged it; then there is nothing to tell.
+            Err(refusal) if refusal.is_missing() || refusal.canonical.is_some() => {
+                self.forget(lead, &Identity::new(None, Some(email))).await;
+                Ok(None)
+            }
+            Err(refusal) if refusal.failure.kind == Kind::Rejected => {
+                let message = format!("lead {} has this address and stays: {}", lead.id, refusal.failure.message);
+                self.warn(Warning::new("email", "lead_kept", message));
+                Ok(None)
+            }
+            Err(refusal) => Err(refusal.failure),
+        }
+    }
+}

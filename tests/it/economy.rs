@@ -1,0 +1,349 @@
+//! Requests that are spared: what Intercom holds in the end is the same with every economy on and with all of them off.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use interline::action::{Kind, Outcome};
+use interline::delivery::Steps;
+use interline::destination::intercom::{self, Economy, Intercom, Settings};
+use interline::destination::{Context, Destination};
+use interline::instant::Timestamp;
+use interline::metrics::Metrics;
+use interline::sandbox::{self, Close, Effect, Fault, Running, Sandbox, SearchLag, Seed};
+use proptest::option::of;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use serde_json::{Map, Value, json};
+
+/// 2026-01-01T00:00:00Z
+const START: i64 = 1_767_225_600;
+/// What is not the same although everything is: when it was written, and how often.
+const PASSING: [&str; 5] = ["created_at", "updated_at", "last_request_at", "merged_at", "repeats"];
+
+/// An action with its payload.
+#[derive(Debug, Clone)]
+struct Call {
+    action: &'static str,
+    payload: Value,
+}
+
+/// A history and what goes wrong on the way.
+#[derive(Debug, Clone)]
+struct History {
+    calls: Vec<Call>,
+    /// Numbers of requests that go wrong, and how.
+    faults: Vec<(u64, Effect)>,
+}
+
+/// What came of a history.
+struct Came {
+    state: Value,
+    requests: usize,
+}
+
+/// Leaves out what is absent.
+fn object(members: &[(&str, Option<Value>)]) -> Map<String, Value> {
+    members.iter().filter_map(|(name, value)| Some(((*name).to_owned(), value.clone()?))).collect()
+}
+
+/// A value, `null` or nothing at all.
+fn patch(values: &'static [&'static str]) -> impl Strategy<Value = Option<Value>> {
+    of(of(select(values)).prop_map(|value| value.map_or(Value::Null, Value::from)))
+}
+
+/// By which names a person is meant: the id, the address, or both.
+fn names() -> impl Strategy<Value = (Option<Value>, Option<Value>)> {
+    (0..3, select(vec![(true, false), (false, true), (true, true), (true, true)])).prop_map(
+        |(person, (by_id, by_email))| {
+            let id = by_id.then(|| json!(format!("u-{person}")));
+            (id, by_email.then(|| json!(format!("person{person}@example.com"))))
+        },
+    )
+}
+
+fn tags() -> impl Strategy<Value = Option<Value>> {
+    of(subsequence(vec!["Beta", "vip"], 0..=2).prop_map(|tags| json!(tags)))
+}
+
+/// A moment, not always after the one before.
+fn seconds() -> impl Strategy<Value = Option<Value>> {
+    of((0..3_000_i64).prop_map(|after| json!(START + after)))
+}
+
+fn identify() -> impl Strategy<Value = Call> {
+    let company = (of(select(vec!["c-1", "c-2"])), any::<bool>());
+    (names(), patch(&["Ann", "Bo"]), patch(&["pro", "free"]), seconds(), tags(), company).prop_map(
+        |((id, email), name, plan, seen, tags, (company, remove))| {
+            let role = if id.is_some() { "user" } else { "lead" };
+            let payload = object(&[
+                ("role", Some(json!(role))),
+                ("external_id", id),
+                ("email", email),
+                ("name", name),
+                ("last_seen_at", seen),
+                ("custom_attributes", plan.map(|plan| json!({ "plan": plan }))),
+                ("tags", tags),
+                ("company_id", company.map(Value::from)),
+                ("remove_company", company.map(|_| json!(remove))),
+            ]);
+            Call { action: "identify_contact", payload: payload.into() }
+        },
+    )
+}
+
+fn group() -> impl Strategy<Value = Call> {
+    let size = of((1..4).prop_map(Value::from));
+    let plan = patch(&["gold", "tin"]);
+    (names(), select(vec!["c-1", "c-2"]), of(select(vec!["Acme", "Bolt"])), size, plan, tags(), any::<bool>()).prop_map(
+        |((id, email), company, name, size, tier, tags, remove)| {
+            let payload = object(&[
+                ("company_id", Some(json!(company))),
+                ("external_id", id),
+                ("email", email),
+                ("name", name.map(Value::from)),
+                ("size", size),
+                ("custom_attributes", tier.map(|tier| json!({ "tier": tier }))),
+                ("tags", tags),
+                ("remove", Some(json!(remove))),
+            ]);
+            Call { action: "identify_company", payload: payload.into() }
+        },
+    )
+}
+
+fn track() -> impl Strategy<Value = Call> {
+    (names(), 0..3_000_i64).prop_map(|((id, email), after)| {
+        let email = if id.is_some() { None } else { email };
+        let payload = object(&[
+            ("event_name", Some(json!("Order Completed"))),
+            ("created_at", Some(json!(START + after))),
+            ("user_id", id),
+            ("email", email),
+        ]);
+        Call { action: "track_event", payload: payload.into() }
+    })
+}
+
+fn history() -> impl Strategy<Value = History> {
+    let call = prop_oneof![6 => identify(), 3 => group(), 1 => track()];
+    let effect = select(vec![
+        Effect::status(500),
+        Effect::status_after(500),
+        Effect::status(429),
+        Effect::Close(Close::Before),
+        Effect::Close(Close::After),
+    ]);
+    // Often the same call again: that is what is spared.
+    let calls = prop::collection::vec((call, 1..3_usize), 1..9);
+    let calls = calls.prop_map(|calls| {
+        calls.into_iter().flat_map(|(call, times)| std::iter::repeat_n(call, times)).collect::<Vec<_>>()
+    });
+    (calls, prop::collection::vec((1..40_u64, effect), 0..4)).prop_map(|(calls, faults)| History { calls, faults })
+}
+
+/// A workspace, and a destination that reaches it.
+struct World {
+    running: Running,
+    intercom: Intercom,
+    now: Arc<AtomicI64>,
+}
+
+impl World {
+    fn new(economy: Economy, faults: &[(u64, Effect)]) -> World {
+        let now = Arc::new(AtomicI64::new(START));
+        let clock = {
+            let now = now.clone();
+            move || Timestamp::from_second(now.load(Ordering::Relaxed)).unwrap()
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let settings = sandbox::Settings {
+            rate_limit_per_10s: 0,
+            search_lag_secs: SearchLag::Secs(0),
+            ..sandbox::Settings::default()
+        };
+        let running = Sandbox::start(settings, listener, clock.clone()).unwrap();
+        let attribute = |model: &str, name: &str| {
+            object(&[("model", Some(json!(model))), ("name", Some(json!(name))), ("data_type", Some(json!("string")))])
+        };
+        let data_attributes = vec![attribute("contact", "plan"), attribute("company", "tier")];
+        running.control().seed(Seed { data_attributes, ..Seed::default() }).unwrap();
+        for (nth, effect) in faults {
+            running.control().fault(Fault { nth: *nth, ..Fault::new("*", effect.clone()) });
+        }
+        let settings = Settings {
+            base_url: Some(running.url().parse().unwrap()),
+            access_token: "token".into(),
+            search_lag_secs: 0,
+            economy,
+            ..Settings::default()
+        };
+        let context = Context { name: "crm".into(), metrics: Metrics::new(), clock: Arc::new(clock), memory: None };
+        World { intercom: intercom::build(settings, context).unwrap(), running, now }
+    }
+
+    /// Brings a call to its end, as the router does. `false`: its contact is not there yet.
+    async fn bring(&self, call: &Call, steps: &mut Steps) -> bool {
+        for _ in 0..10 {
+            let performed = self.intercom.perform(call.action, call.payload.to_string().as_bytes(), steps).await;
+            steps.extend(performed.steps);
+            // Long enough for whatever a failure makes wait.
+            self.now.fetch_add(61, Ordering::Relaxed);
+            match performed.result {
+                Ok(Outcome::Delivered(_) | Outcome::Skipped(..)) => return true,
+                Err(failure) if failure.kind == Kind::TooEarly => return false,
+                Err(failure) if failure.kind == Kind::Rejected => panic!("{call:?}: {failure:?}"),
+                Err(_) => {}
+            }
+        }
+        panic!("{call:?} does not come to an end");
+    }
+
+    /// Everything in order; what waits for its contact is tried again after each.
+    async fn play(self, calls: &[Call]) -> Came {
+        let mut parked: Vec<(Call, Steps)> = Vec::new();
+        for call in calls {
+            let mut steps = Steps::new();
+            if !self.bring(call, &mut steps).await {
+                parked.push((call.clone(), steps));
+                continue;
+            }
+            for (call, mut steps) in std::mem::take(&mut parked) {
+                if !self.bring(&call, &mut steps).await {
+                    parked.push((call, steps));
+                }
+            }
+        }
+        let state = lasting(self.running.state());
+        let requests = self.running.journal().as_array().map_or(0, Vec::len);
+        self.running.stop().await;
+        Came { state, requests }
+    }
+}
+
+/// A state without what passes, and with names in the place of Intercom's ids.
+fn lasting(mut state: Value) -> Value {
+    let mut names = BTreeMap::new();
+    for (list, members) in [("contacts", ["external_id", "email"]), ("companies", ["company_id", "name"])] {
+        for item in state[list].as_array().unwrap() {
+            let name = members.iter().find_map(|member| item[*member].as_str()).unwrap_or_default();
+            names.insert(item["id"].as_str().unwrap().to_owned(), format!("{name} of {list}"));
+        }
+    }
+    for (id, name) in state["tags"].as_array().unwrap().iter().map(|tag| (&tag["id"], &tag["name"])) {
+        names.insert(id.as_str().unwrap_or_default().to_owned(), format!("tag {name}"));
+    }
+    state["tags"].take();
+    renamed(&mut state, &names);
+    for list in ["contacts", "companies", "events"] {
+        state[list].as_array_mut().unwrap().sort_by_key(|item| {
+            let mut item = item.clone();
+            // The one thing that may differ, so it must not decide about the order.
+            item.as_object_mut().unwrap().remove("last_seen_at");
+            item.to_string()
+        });
+    }
+    state
+}
+
+fn renamed(value: &mut Value, names: &BTreeMap<String, String>) {
+    match value {
+        Value::String(text) => {
+            if let Some(name) = names.get(text) {
+                *text = name.clone();
+            }
+        }
+        Value::Array(items) => {
+            items.iter_mut().for_each(|item| renamed(item, names));
+            items.sort_by_key(Value::to_string);
+        }
+        Value::Object(members) => {
+            members.retain(|name, _| !PASSING.contains(&name.as_str()) && name != "url");
+            members.values_mut().for_each(|member| renamed(member, names));
+        }
+        _ => {}
+    }
+}
+
+/// Takes the last sights out: they may be older, by less than the interval.
+fn sights(state: &mut Value) -> Vec<Option<i64>> {
+    let contacts = state["contacts"].as_array_mut().unwrap();
+    contacts.iter_mut().map(|contact| contact["last_seen_at"].take().as_i64()).collect()
+}
+
+/// What differs in the end.
+fn difference(mut on: Value, mut off: Value) -> Option<String> {
+    let (seen_on, seen_off) = (sights(&mut on), sights(&mut off));
+    if on != off {
+        return Some(format!("with economies {on:#}\nwithout {off:#}"));
+    }
+    let is_near = |(on, off): (&Option<i64>, &Option<i64>)| match (on, off) {
+        (Some(on), Some(off)) => (0..300).contains(&(off - on)),
+        (on, off) => on == off,
+    };
+    let is_same = seen_on.iter().zip(&seen_off).all(is_near);
+    (!is_same).then(|| format!("seen with economies {seen_on:?}, without {seen_off:?}"))
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_economy_changes_what_intercom_holds_in_the_end(history in history()) {
+        let [on, off] = runtime().block_on(async {
+            let on = World::new(Economy::default(), &history.faults).play(&history.calls).await;
+            [on, World::new(Economy::OFF, &history.faults).play(&history.calls).await]
+        });
+        let difference = difference(on.state, off.state);
+        prop_assert!(difference.is_none(), "{}", difference.unwrap_or_default());
+    }
+}
+
+#[test]
+fn what_is_said_twice_is_asked_for_once() {
+    let identify = json!({ "role": "user", "external_id": "u-1", "name": "Ann", "last_seen_at": START });
+    let group = json!({ "company_id": "c-1", "name": "Acme", "external_id": "u-1", "tags": ["Key"] });
+    let calls = [("identify_contact", identify), ("identify_company", group)];
+    let calls: Vec<Call> = calls.into_iter().map(|(action, payload)| Call { action, payload }).collect();
+    let twice = [calls.clone(), calls.clone()].concat();
+    let count = |economy: Economy, calls: &[Call]| {
+        runtime().block_on(async { World::new(economy, &[]).play(calls).await.requests })
+    };
+    assert_eq!(count(Economy::default(), &calls), 5, "a look, a contact, a company, a tag, a link");
+    assert_eq!(count(Economy::default(), &twice), 5);
+    assert_eq!(count(Economy::OFF, &twice), 9);
+    for (economy, expected) in [
+        (Economy { unchanged: false, ..Economy::default() }, 7),
+        (Economy { belongings: false, ..Economy::default() }, 7),
+    ] {
+        assert_eq!(count(economy.clone(), &twice), expected, "{economy:?}");
+    }
+}
+
+#[test]
+fn many_new_people_are_not_looked_up_one_by_one() {
+    let new = |n: usize| Call {
+        action: "identify_contact",
+        payload: json!({ "role": "user", "external_id": format!("u-{n}"), "email": format!("p{n}@example.com") }),
+    };
+    let calls: Vec<Call> = (0..20).map(new).collect();
+    let count = |economy: Economy| {
+        runtime().block_on(async {
+            let world = World::new(economy, &[]);
+            // Their calls come within a moment: the hands of the clock stand still.
+            for call in &calls {
+                world.bring(call, &mut Steps::new()).await;
+                world.now.store(START, Ordering::Relaxed);
+            }
+            world.play(&[]).await.requests
+        })
+    };
+    assert_eq!(count(Economy::OFF), 60, "a look by id, a look by address, a new contact");
+    // Three are looked up by id and address; then nobody by id, and a list of all leads answers for the addresses.
+    assert_eq!(count(Economy::default()), 20 + 3 + 3 + 1);
+}
