@@ -116,6 +116,12 @@ pub trait Destination: Send + Sync + 'static {
         None
     }
 
+    /// One payload for two of the same action that wait one directly behind the other, which leaves what both, in order,
+    /// would leave. `None`: there is none, or nobody can be sure.
+    fn merged(&self, _action: &str, _older: &[u8], _newer: &[u8]) -> Option<String> {
+        None
+    }
+
     /// Asks whether the credentials work, by a harmless read.
     fn probe(&self) -> BoxFuture<'_, Result<(), action::Failure>>;
 

@@ -265,6 +265,7 @@ mod tests {
             "custom_attributes",
             "ends_with",
             "interline_text",
+            "last_seen_at",
             "lead_asked_for",
             "leads_asked_for",
             "starts_with",

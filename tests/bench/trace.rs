@@ -24,7 +24,8 @@ pub fn kind(text: &str) -> String {
     call.get("type").and_then(Json::as_str).expect("every call of the sample has a type").to_owned()
 }
 
-fn start() -> Timestamp {
+/// When a trace begins.
+pub fn start() -> Timestamp {
     instant::parse("2026-01-01T00:00:00Z").expect("a date")
 }
 

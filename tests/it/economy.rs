@@ -126,6 +126,20 @@ fn track() -> impl Strategy<Value = Call> {
     })
 }
 
+/// Two updates of one contact, or of one company and contact.
+fn pair() -> impl Strategy<Value = [Call; 2]> {
+    let update = || prop_oneof![2 => identify(), 1 => group()];
+    (update(), update()).prop_filter_map("of one kind", |(older, mut newer)| {
+        for name in ["role", "external_id", "email"] {
+            newer.payload.as_object_mut().unwrap().remove(name);
+            if let Some(value) = older.payload.get(name) {
+                newer.payload[name] = value.clone();
+            }
+        }
+        (older.action == newer.action).then_some([older, newer])
+    })
+}
+
 fn history() -> impl Strategy<Value = History> {
     let call = prop_oneof![6 => identify(), 3 => group(), 1 => track()];
     let effect = select(vec![
@@ -183,6 +197,13 @@ impl World {
         World { intercom: intercom::build(settings, context).unwrap(), running, now }
     }
 
+    /// What a whole history comes to.
+    async fn came(economy: Economy, history: &History) -> Came {
+        let world = World::new(economy, &history.faults);
+        world.play(&history.calls).await;
+        world.end().await
+    }
+
     /// Brings a call to its end, as the router does. `false`: its contact is not there yet.
     async fn bring(&self, call: &Call, steps: &mut Steps) -> bool {
         for _ in 0..10 {
@@ -201,7 +222,7 @@ impl World {
     }
 
     /// Everything in order; what waits for its contact is tried again after each.
-    async fn play(self, calls: &[Call]) -> Came {
+    async fn play(&self, calls: &[Call]) {
         let mut parked: Vec<(Call, Steps)> = Vec::new();
         for call in calls {
             let mut steps = Steps::new();
@@ -215,6 +236,10 @@ impl World {
                 }
             }
         }
+    }
+
+    /// What all of it came to.
+    async fn end(self) -> Came {
         let state = lasting(self.running.state());
         let requests = self.running.journal().as_array().map_or(0, Vec::len);
         self.running.stop().await;
@@ -296,11 +321,31 @@ proptest! {
     #[test]
     fn no_economy_changes_what_intercom_holds_in_the_end(history in history()) {
         let [on, off] = runtime().block_on(async {
-            let on = World::new(Economy::default(), &history.faults).play(&history.calls).await;
-            [on, World::new(Economy::OFF, &history.faults).play(&history.calls).await]
+            let on = World::came(Economy::default(), &history).await;
+            [on, World::came(Economy::OFF, &history).await]
         });
         let difference = difference(on.state, off.state);
         prop_assert!(difference.is_none(), "{}", difference.unwrap_or_default());
+    }
+
+    #[test]
+    fn two_updates_made_one_leave_what_both_leave((history, pair) in (history(), pair())) {
+        let History { calls, faults } = history;
+        let came = runtime().block_on(async {
+            let (one, both) = (World::new(Economy::default(), &faults), World::new(Economy::default(), &faults));
+            one.play(&calls).await;
+            let [older, newer] = pair.each_ref().map(|call| call.payload.to_string());
+            let merged = one.intercom.merged(pair[0].action, older.as_bytes(), newer.as_bytes())?;
+            one.play(&[Call { action: pair[0].action, payload: serde_json::from_str(&merged).unwrap() }]).await;
+            both.play(&calls).await;
+            both.play(&pair).await;
+            Some([both.end().await, one.end().await])
+        });
+        // The two that are kept apart are none of this.
+        if let Some([both, one]) = came {
+            let difference = difference(both.state, one.state);
+            prop_assert!(difference.is_none(), "{}", difference.unwrap_or_default());
+        }
     }
 }
 
@@ -312,7 +357,8 @@ fn what_is_said_twice_is_asked_for_once() {
     let calls: Vec<Call> = calls.into_iter().map(|(action, payload)| Call { action, payload }).collect();
     let twice = [calls.clone(), calls.clone()].concat();
     let count = |economy: Economy, calls: &[Call]| {
-        runtime().block_on(async { World::new(economy, &[]).play(calls).await.requests })
+        let history = History { calls: calls.to_vec(), faults: Vec::new() };
+        runtime().block_on(World::came(economy, &history)).requests
     };
     assert_eq!(count(Economy::default(), &calls), 5, "a look, a contact, a company, a tag, a link");
     assert_eq!(count(Economy::default(), &twice), 5);
@@ -340,7 +386,7 @@ fn many_new_people_are_not_looked_up_one_by_one() {
                 world.bring(call, &mut Steps::new()).await;
                 world.now.store(START, Ordering::Relaxed);
             }
-            world.play(&[]).await.requests
+            world.end().await.requests
         })
     };
     assert_eq!(count(Economy::OFF), 60, "a look by id, a look by address, a new contact");

@@ -97,6 +97,16 @@ impl Attributes {
     }
 }
 
+impl Attributes {
+    /// Whether the workspace has an attribute that takes a value; also false when nobody knows.
+    pub fn surely_take(&self, model: Model, name: &str, value: &Value) -> bool {
+        let list = self.lists.iter().find(|(listed, _)| **listed == model).map(|(_, list)| list);
+        let attribute = list.as_ref().and_then(|list| list.get(name));
+        let is_absent = self.absent.contains_key(&(model, name.to_owned()));
+        attribute.is_some_and(|known| !is_absent && known.writable && known.of_type.fit(value).is_some())
+    }
+}
+
 impl Client {
     /// Sends a body whose custom attributes are made to fit. A refusal because of one that is not there is mended, and the
     /// body sent again without it.

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use tokio::sync::{OnceCell, Semaphore};
 use url::Url;
 
@@ -40,6 +41,7 @@ mod merge;
 mod metadata;
 mod money;
 mod page;
+mod queued;
 mod raw;
 mod refusals;
 pub mod rehearsal;
@@ -364,6 +366,16 @@ impl Destination for Intercom {
         let told = (*self.service.allowance.lock().expect("noting an allowance does not panic"))?;
         let left = told.resets_at.duration_since((self.service.clock)()).try_into().ok();
         left.filter(|_| told.remaining == 0)
+    }
+
+    fn merged(&self, action: &str, older: &[u8], newer: &[u8]) -> Option<String> {
+        if !self.service.settings.economy.merge {
+            return None;
+        }
+        let read = |payload: &[u8]| serde_json::from_slice(payload).ok();
+        let takes = |model, name: &str, value: &Value| self.service.attributes.surely_take(model, name, value);
+        let merged = queued::merged(action, &read(older)?, &read(newer)?, &takes)?;
+        Some(Value::Object(merged).to_string())
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<(), Failure>> {

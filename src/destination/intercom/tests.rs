@@ -179,7 +179,7 @@ async fn every_request_names_version_and_token() {
 
 #[tokio::test]
 async fn a_rehearsal_shows_the_requests_and_sends_nothing() {
-    let payload = br#"{"role":"user","external_id":"u1","email":"a@b.co"}"#;
+    let payload = br#"{"role":"user","external_id":"u1","email":"a@b.co","name":"A"}"#;
     for (exists, paths) in [
         (true, vec!["/contacts/find_by_external_id/u1", "/contacts/000000000000000000000001"]),
         (false, vec!["/contacts/find_by_external_id/u1", "/contacts/search", "/contacts"]),
