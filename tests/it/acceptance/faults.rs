@@ -294,7 +294,7 @@ async fn whatever_goes_wrong_every_action_ends_as_it_should() {
 fn what_goes_wrong_with_reads_is_of_the_table() {
     let everything = everything_that_goes_wrong();
     let is_there = |name: &&str| everything.iter().any(|wrong| wrong.name == *name);
-    assert!(ON_READS.iter().all(|name| is_there(name)));
+    assert!(ON_READS.iter().all(is_there));
 }
 
 #[test]
