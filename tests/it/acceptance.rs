@@ -196,18 +196,23 @@ async fn each_call_costs_as_few_requests_as_it_can() {
     let group = json!({ "company_id": "g-1", "name": "Acme", "external_id": "u-1" });
     let event = json!({ "event_name": "Signed Up", "created_at": 1_767_225_600, "user_id": "u-1" });
     let by_email = json!({ "event_name": "Signed Up", "created_at": 1_767_225_600, "email": "b@example.com" });
-    for (action, payload, first, known) in [
-        // Looked up by external id and by address, and made; then one update.
-        ("identify_contact", person, 3, 1),
-        ("identify_contact", lead, 2, 1),
-        // The company, and the link; then the company alone.
-        ("identify_company", group, 2, 1),
-        ("track_event", event, 1, 1),
+    for (action, payload, first, again) in [
+        // Looked up by external id and by address, and made.
+        ("identify_contact", &person, 3, 0),
+        ("identify_contact", &lead, 2, 0),
+        // The company, and the link.
+        ("identify_company", &group, 2, 0),
+        ("track_event", &event, 1, 1),
         // A lead is addressed by its Intercom id, which is known.
-        ("track_event", by_email, 1, 1),
+        ("track_event", &by_email, 1, 1),
     ] {
         assert_eq!(requests(action, payload.clone()).await, first, "{action}, first seen");
-        assert_eq!(requests(action, payload).await, known, "{action}, known");
+        assert_eq!(requests(action, payload.clone()).await, again, "{action}, nothing new");
+    }
+    for (action, payload) in [("identify_contact", person), ("identify_contact", lead), ("identify_company", group)] {
+        let mut payload = payload;
+        payload["name"] = "Another".into();
+        assert_eq!(requests(action, payload).await, 1, "{action}, known");
     }
     // A cold instance finds who is there in one request.
     let cold = connect(workspace.running.url());
