@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -10,6 +11,10 @@ use crate::support::http;
 
 const PEOPLE: u64 = 12;
 const SENDERS: u64 = 6;
+/// How much of one life is new: a service that is killed as soon as it has started must still be able to keep up.
+const NEW_IN_A_LIFE: u32 = 2;
+/// How long a sender rests that has nothing new.
+const REST: Duration = Duration::from_millis(20);
 
 /// What an event is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,9 +75,27 @@ pub fn senders(acknowledged: &Acknowledged, luck: &mut fastrand::Rng) -> Vec<Sen
 }
 
 impl Sender {
+    /// New events first; then repeats, as of an SDK that missed the answer.
     pub async fn send_until(&mut self, url: &str, stopped: &AtomicBool) {
+        let mut new = 0;
         while !stopped.load(Ordering::Relaxed) {
-            self.send(url, 8).await;
+            if new < NEW_IN_A_LIFE {
+                new += u32::from(self.send(url, 8).await);
+            } else {
+                self.repeat(url).await;
+                tokio::time::sleep(REST).await;
+            }
+        }
+    }
+
+    /// Sends the last events of one person once more.
+    async fn repeat(&mut self, url: &str) {
+        let person = self.people[self.luck.usize(..self.people.len())];
+        let next = self.next.get(&person).copied().unwrap_or(0);
+        let batch: Vec<Value> = (next.saturating_sub(3)..next).map(|number| event(person, number)).collect();
+        if !batch.is_empty() {
+            // Whatever becomes of it, it was taken before.
+            let _ = self.client.post(url).basic_auth("key", Some("")).json(&json!({ "batch": batch })).send().await;
         }
     }
 
