@@ -8,10 +8,15 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use interline::action::{Kind, Outcome};
 use interline::delivery::Steps;
 use interline::destination::intercom::{self, Economy, Intercom, Settings};
-use interline::destination::{Context, Destination};
+use interline::destination::{self, Context, Destination};
+use interline::http::ingest;
 use interline::instant::Timestamp;
+use interline::json::Json;
+use interline::mapping::Mapping;
 use interline::metrics::Metrics;
+use interline::sample::Sample;
 use interline::sandbox::{self, Close, Effect, Fault, Running, Sandbox, SearchLag, Seed};
+use interline::yaml::{Lookup, Missing};
 use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -392,4 +397,79 @@ fn many_new_people_are_not_looked_up_one_by_one() {
     assert_eq!(count(Economy::OFF), 60, "a look by id, a look by address, a new contact");
     // Three are looked up by id and address; then nobody by id, and a list of all leads answers for the addresses.
     assert_eq!(count(Economy::default()), 20 + 3 + 3 + 1);
+}
+
+/// What the shipped mappings make of a stream of events.
+fn stream(length: usize) -> Vec<Call> {
+    let lookup = Lookup {
+        environment: &|_| Some("token".to_owned()),
+        file: &|path| Err(format!("no file {path}")),
+        missing: Missing::Refused,
+    };
+    let text = include_str!("../../mappings/intercom.yaml");
+    let mappings = destination::compile(text, "intercom.yaml", None, lookup).ok().unwrap().mappings;
+    let (start, later) = [START, START + 86_400].map(|at| Timestamp::from_second(at).unwrap()).into();
+    let calls = Sample::new(1, start).take(length).flat_map(|text| {
+        let event = ingest::read("website", text.as_bytes(), later).ok().unwrap();
+        let view = event.view().unwrap();
+        let call = |mapping: &Mapping| {
+            let payload = Json::Object(mapping.payload(&view).unwrap().object).to_string();
+            Call { action: mapping.action.name, payload: serde_json::from_str(&payload).unwrap() }
+        };
+        mappings.matching(&view).map(call).collect::<Vec<_>>()
+    });
+    calls.collect()
+}
+
+#[test]
+fn a_stream_of_events_leaves_the_same_for_fewer_requests() {
+    let history = History { calls: stream(400), faults: Vec::new() };
+    let tracked = history.calls.iter().filter(|call| call.action == "track_event").count();
+    let came = |economy: Economy| runtime().block_on(World::came(economy, &history));
+    let (on, off) = (came(Economy::default()), came(Economy::OFF));
+    let difference = difference(on.state, off.state);
+    assert!(difference.is_none(), "{}", difference.unwrap_or_default());
+    let (on, off) = (on.requests - tracked, off.requests - tracked);
+    assert!(on * 10 < off * 7, "{on} requests that are no events, and {off} with every economy off");
+}
+
+/// An identify call about one person, with a name.
+fn named(name: &str) -> Call {
+    let payload = json!({ "role": "user", "external_id": "u-1", "name": name, "last_seen_at": START });
+    Call { action: "identify_contact", payload }
+}
+
+#[test]
+fn what_is_known_is_believed_for_an_hour() {
+    runtime().block_on(async {
+        let world = World::new(Economy::default(), &[]);
+        world.play(&[named("Ann")]).await;
+        let asked = || world.running.journal().as_array().unwrap().len();
+        let mut before = asked();
+        for (later, requests) in [(0, 0), (3_300, 0), (3_600, 1), (3_601, 0)] {
+            world.now.store(START + later, Ordering::Relaxed);
+            world.play(&[named("Ann")]).await;
+            assert_eq!(asked() - before, requests, "{later} s later");
+            before = asked();
+        }
+        world.end().await;
+    });
+}
+
+#[test]
+fn what_another_action_changed_is_not_known_any_more() {
+    let id = "5a4db0c50000000000000001";
+    for (action, payload) in [
+        ("update_contact", json!({ "external_id": "u-1", "name": "Bo" })),
+        ("update_contact", json!({ "id": id, "name": "Bo" })),
+        ("raw_request", json!({ "method": "PUT", "path": format!("/contacts/{id}"), "body": { "name": "Bo" } })),
+        ("delete_contact", json!({ "id": id })),
+        ("archive_contact", json!({ "external_id": "u-1" })),
+    ] {
+        let calls = [named("Ann"), Call { action, payload }, named("Ann")].to_vec();
+        let state = runtime().block_on(World::came(Economy::default(), &History { calls, faults: Vec::new() })).state;
+        let contacts = state["contacts"].as_array().unwrap();
+        assert_eq!(contacts.len(), 1, "{action}");
+        assert_eq!((&contacts[0]["name"], &contacts[0]["archived"]), (&json!("Ann"), &json!(false)), "{action}");
+    }
 }

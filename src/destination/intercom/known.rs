@@ -6,8 +6,8 @@
 //! contact that overlap nobody can say which came last, so nothing is known after them.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -22,6 +22,9 @@ use crate::instant::Timestamp;
 /// Which one: a contact by Intercom's id, a company by the sender's.
 type Owner = (Model, String);
 
+/// Members that are kept of each, on average, at most: so that many attributes of many people take no more memory.
+const MEMBERS_MEAN: u64 = 20;
+
 /// What is known of each.
 pub struct Known {
     holdings: Cache<Owner, Arc<Holding>>,
@@ -30,10 +33,11 @@ pub struct Known {
     keys: RandomState,
 }
 
-/// What one of them holds: hashes of values by the names of members.
-#[derive(Debug, Clone)]
+/// What one of them holds.
+#[derive(Debug)]
 pub struct Holding {
-    members: HashMap<Box<str>, u64>,
+    /// Hashes of names and of their values, in the order of the former.
+    members: Box<[(u64, u64)]>,
     /// Since when all of it is known, in Unix seconds.
     since: i64,
 }
@@ -51,7 +55,10 @@ impl Known {
         let cache = &settings.cache;
         Known {
             holdings: Cache::builder()
-                .max_capacity(cache.entries_max)
+                .max_capacity(cache.entries_max.saturating_mul(MEMBERS_MEAN))
+                .weigher(|_, holding: &Arc<Holding>| {
+                    u32::try_from(holding.members.len()).map_or(u32::MAX, |len| len.max(1))
+                })
                 .time_to_live(std::time::Duration::from_secs(cache.ttl_secs))
                 .build(),
             under_way: Mutex::default(),
@@ -70,8 +77,8 @@ impl Known {
         self.holdings.invalidate_all();
     }
 
-    fn hash(&self, value: &Value) -> u64 {
-        self.keys.hash_one(value.to_string())
+    fn hash(&self, text: &str) -> u64 {
+        self.keys.hash_one(text)
     }
 
     fn is_fresh(&self, holding: &Holding, now: Timestamp) -> bool {
@@ -80,9 +87,11 @@ impl Known {
 
     fn with(&self, before: Option<&Holding>, sent: &Map<String, Value>, now: Timestamp) -> Arc<Holding> {
         let before = before.filter(|holding| self.is_fresh(holding, now));
-        let mut holding = before.cloned().unwrap_or(Holding { members: HashMap::new(), since: now.as_second() });
-        holding.members.extend(members(sent).map(|(name, value)| (name.into(), self.hash(value))));
-        Arc::new(holding)
+        let mut all: BTreeMap<u64, u64> =
+            before.into_iter().flat_map(|holding| holding.members.iter().copied()).collect();
+        all.extend(members(sent).map(|(name, value)| (self.hash(&name), self.hash(&value.to_string()))));
+        let since = before.map_or(now.as_second(), |holding| holding.since);
+        Arc::new(Holding { members: all.into_iter().collect(), since })
     }
 
     fn under_way(&self) -> MutexGuard<'_, HashMap<Owner, UnderWay>> {
@@ -131,7 +140,9 @@ impl Client {
 
     /// Whether a member has this value there.
     pub fn holds(&self, holding: &Holding, name: &str, value: &Value) -> bool {
-        holding.members.get(name) == Some(&self.service.known.hash(value))
+        let known = &self.service.known;
+        let at = holding.members.binary_search_by_key(&known.hash(name), |(name, _)| *name);
+        at.is_ok_and(|at| holding.members[at].1 == known.hash(&value.to_string()))
     }
 
     /// Begins a write: until it has ended well, nothing is known.
