@@ -369,9 +369,6 @@ impl Destination for Intercom {
     }
 
     fn merged(&self, action: &str, older: &[u8], newer: &[u8]) -> Option<String> {
-        if !self.service.settings.economy.merge {
-            return None;
-        }
         let read = |payload: &[u8]| serde_json::from_slice(payload).ok();
         let takes = |model, name: &str, value: &Value| self.service.attributes.surely_take(model, name, value);
         let merged = queued::merged(action, &read(older)?, &read(newer)?, &takes)?;
