@@ -399,6 +399,33 @@ fn many_new_people_are_not_looked_up_one_by_one() {
     assert_eq!(count(Economy::default()), 20 + 3 + 3 + 1);
 }
 
+#[test]
+fn a_known_user_among_new_people_gains_the_address_of_a_lead_all_the_same() {
+    let user = |id: &str, email: &str| Call {
+        action: "identify_contact",
+        payload: json!({ "role": "user", "external_id": id, "email": email }),
+    };
+    let calls = ["a", "b", "c"].map(|name| user(name, &format!("{name}@example.com"))).to_vec();
+    let calls = [calls, vec![user("known", "new@example.com")]].concat();
+    let leaves = |economy: Economy| {
+        runtime().block_on(async {
+            let world = World::new(economy, &[]);
+            let contacts = json!([
+                { "external_id": "known", "email": "old@example.com" },
+                { "role": "lead", "email": "new@example.com", "name": "Ann" },
+            ]);
+            let seed = serde_json::from_value(json!({ "contacts": contacts })).unwrap();
+            world.running.control().seed(seed).unwrap();
+            world.play(&calls).await;
+            world.end().await.state
+        })
+    };
+    let state = leaves(Economy::default());
+    let active = state["contacts"].as_array().unwrap().iter().filter(|contact| contact["merged_into"].is_null());
+    assert_eq!(active.count(), 4, "the lead is merged: {state:#}");
+    assert_eq!(difference(state, leaves(Economy::OFF)), None);
+}
+
 /// What the shipped mappings make of a stream of events.
 fn stream(length: usize) -> Vec<Call> {
     let lookup = Lookup {

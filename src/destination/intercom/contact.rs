@@ -89,7 +89,8 @@ impl Client {
     /// The user with that external id; else the contact with the address, unless it is somebody else; else a new one.
     async fn user(&self, external_id: &str, new: New<'_>, made: &mut bool) -> Result<Arc<Contact>, Failure> {
         // A user is safe to make: if there is one already, the refusal names it.
-        match self.settings().economy.look_ups && self.service.directory.expects_new() {
+        let is_unlooked = self.settings().economy.look_ups && self.service.directory.expects_new();
+        match is_unlooked {
             true => self.saved("not_looked_up"),
             false => match self.by_external_id(external_id).await {
                 Ok(Some(user)) => {
@@ -105,6 +106,15 @@ impl Client {
         };
         let candidate = Box::pin(self.by_email_or_new(email, new, made));
         let contact = self.flight(&self.service.directory.by_email, "email", email, candidate).await?;
+        // Somebody else has the address: whether the user is there as well is then worth a look after all.
+        if is_unlooked
+            && !*made
+            && contact.external_id.as_deref() != Some(external_id)
+            && let Some(user) = self.by_external_id(external_id).await?
+        {
+            self.service.directory.note_new(false);
+            return Ok(Arc::new(user));
+        }
         if contact.may_be(Some(external_id)) {
             return Ok(contact);
         }

@@ -86,11 +86,14 @@ async fn one_person_at_once_is_one_contact() {
     assert_eq!(sent(&stand_in, Method::Get, "/contacts/find_by_external_id/u1"), 1);
     assert_eq!(sent(&stand_in, Method::Put, "/contacts/"), 15);
     identify(&intercom, payload(16)).await;
+    let again = intercom.perform("identify_contact", payload(16).to_string().as_bytes(), &Steps::new()).await;
+    assert!(matches!(again.result, Ok(Outcome::Skipped("unchanged", _))), "{:?}", again.result);
     let text = metrics.render();
     for line in [
         "requests_total{destination=\"crm\",endpoint=\"PUT /contacts/{id}\",status=\"200\"} 16",
         "requests_total{destination=\"crm\",endpoint=\"POST /contacts\",status=\"200\"} 1",
-        "cache_hits_total{cache=\"external_id\",destination=\"crm\"} 1",
+        "cache_hits_total{cache=\"external_id\",destination=\"crm\"} 2",
+        "requests_saved_total{destination=\"crm\",reason=\"unchanged\"} 1",
     ] {
         assert!(text.contains(line), "{line} in {text}");
     }
