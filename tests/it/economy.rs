@@ -400,6 +400,17 @@ fn many_new_people_are_not_looked_up_one_by_one() {
 }
 
 #[test]
+fn a_company_that_was_spared_is_not_written_when_its_contact_comes() {
+    let group = |tier: Value| {
+        let payload = json!({ "company_id": "c-1", "external_id": "u-1", "custom_attributes": { "tier": tier } });
+        Call { action: "identify_company", payload }
+    };
+    let calls = vec![group(Value::Null), group(Value::Null), group(json!("gold")), named("Ann")];
+    let state = runtime().block_on(World::came(Economy::default(), &History { calls, faults: Vec::new() })).state;
+    assert_eq!(state["companies"][0]["custom_attributes"], json!({ "tier": "gold" }));
+}
+
+#[test]
 fn a_known_user_among_new_people_gains_the_address_of_a_lead_all_the_same() {
     let user = |id: &str, email: &str| Call {
         action: "identify_contact",

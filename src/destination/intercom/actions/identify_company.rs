@@ -105,7 +105,11 @@ impl IdentifyCompany {
         let (company, written) = match client.step(WRITTEN) {
             Some(company) => (company, true),
             None => match self.spared(client).await? {
-                Some(company) => (company, false),
+                Some(company) => {
+                    // Attaching may come much later, when the company may have been written anew: this is not to undo it.
+                    client.finish_step(WRITTEN, &company);
+                    (company, false)
+                }
                 None => (self.write(client).await?, true),
             },
         };
