@@ -184,6 +184,35 @@ async fn an_archived_contact_is_taken_out_once_and_updated_once() {
 }
 
 #[tokio::test]
+async fn who_shares_an_address_stays_apart_while_the_search_lags() {
+    for is_known in [false, true] {
+        let workspace = Workspace::new(SearchLag::NEVER).await;
+        let control = workspace.running.control();
+        workspace
+            .deliver("identify_contact", &json!({ "role": "lead", "email": "s@example.com", "name": "Lead" }))
+            .await;
+        control.converge();
+        if is_known {
+            workspace
+                .deliver("identify_contact", &json!({ "role": "user", "external_id": "u-1", "name": "One" }))
+                .await;
+        }
+        for (id, name) in [("u-1", "One"), ("u-2", "Two")] {
+            let who = json!({ "role": "user", "external_id": id, "email": "s@example.com", "name": name });
+            workspace.deliver("identify_contact", &who).await;
+        }
+        let contacts = workspace.held("contacts");
+        let there = contacts.iter().filter(|contact| contact["merged_into"].is_null());
+        let mut people: Vec<(&str, &str)> = there
+            .map(|contact| (contact["external_id"].as_str().unwrap_or("-"), contact["name"].as_str().unwrap_or("-")))
+            .collect();
+        people.sort_unstable();
+        assert_eq!(people, [("u-1", "One"), ("u-2", "Two")], "known before: {is_known}");
+        workspace.running.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn each_call_costs_as_few_requests_as_it_can() {
     let workspace = Workspace::new(SearchLag::Secs(0)).await;
     let requests = async |action: &str, payload: Value| {

@@ -1,5 +1,7 @@
 //! A lead that turns out to be a user: merged, so that one person is one contact.
 
+use std::sync::Arc;
+
 use serde_json::{Map, json};
 
 use super::attribute::Model;
@@ -44,6 +46,7 @@ impl Client {
                 self.warn(Warning::new("email", "lead_merged", message));
                 let merged = Contact::told(&user.id, user, &Map::new(), answer.json().ok().as_ref());
                 self.learn(&merged).await;
+                self.service.directory.lately.leads_to(&lead.id, &Arc::new(merged.clone())).await;
                 Ok(Some(merged))
             }
             // An earlier attempt may have merged it; then there is nothing to tell.

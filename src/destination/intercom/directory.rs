@@ -11,6 +11,7 @@ use super::Settings;
 use super::attribute::Model;
 use super::client::Client;
 use super::identity::{Contact, Identity};
+use super::lately::Lately;
 
 /// The most addresses that are remembered because the search may not know them yet.
 const FRESH_MAX: u64 = 100_000;
@@ -27,6 +28,8 @@ pub struct Directory {
     /// Addresses of leads that may have been made, though there was no answer; until when the search need not know, in Unix
     /// seconds.
     pub(super) unsettled: Cache<String, i64>,
+    /// What the search need not know yet.
+    pub(super) lately: Lately,
     /// What contacts and companies surely have: tags, and companies they are in.
     belongings: Cache<String, ()>,
     /// How often tags went, so that nobody is known to have one of before.
@@ -48,6 +51,7 @@ impl Directory {
             by_external_id: cache(settings.cache.ttl_secs),
             by_email: cache(settings.cache.ttl_secs),
             fresh: is_short.then(fresh),
+            lately: Lately::new(lag),
             unsettled: Cache::builder().max_capacity(FRESH_MAX).time_to_live(lag).build(),
             belongings: Cache::builder()
                 .max_capacity(settings.cache.entries_max)
@@ -167,6 +171,7 @@ impl Client {
     pub async fn learn(&self, contact: &Contact) {
         let directory = &self.service.directory;
         let contact = Arc::new(contact.clone());
+        directory.lately.leads_to(&contact.id, &contact).await;
         if let Some(external_id) = &contact.external_id {
             directory.by_external_id.insert(external_id.clone(), contact.clone()).await;
         }

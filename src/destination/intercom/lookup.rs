@@ -4,6 +4,8 @@
 //! More than one contact may have an address. Then the one with the wanted external id is taken, else a user before a
 //! lead, else the one that was updated last. A user with *another* external id is somebody else and never taken.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use super::client::{Call, Client, unreadable};
@@ -60,7 +62,7 @@ impl Client {
             return Ok(Some(contact));
         }
         match self.leads().await {
-            Some(leads) => Ok(leads.get(email).cloned()),
+            Some(leads) => Ok(self.listed(&leads, email).await.filter(|contact| contact.may_be(external_id))),
             None => self.search("email", email, external_id).await,
         }
     }
@@ -83,7 +85,7 @@ impl Client {
             return Ok(Some(Contact::clone(&lead)));
         }
         if let Some(leads) = self.leads().await {
-            return Ok(leads.get(email).cloned());
+            return Ok(self.listed(&leads, email).await.filter(is_lead));
         }
         let hits = self.hits("email", email).await?;
         Ok(hits.into_iter().filter(is_lead).max_by_key(|contact| contact.changed_at))
@@ -113,7 +115,21 @@ impl Client {
         let query = json!({ "query": { "field": field, "operator": "=", "value": value } });
         let answer = self.call(Call::new("POST /contacts/search", &[])?.body(&query)).await?.json().map_err(again)?;
         let Some(hits) = answer["data"].as_array() else { return Err(again(unreadable("not a list"))) };
-        Ok(hits.iter().filter_map(Contact::read).collect())
+        let email = (field == "email").then_some(value);
+        let mut found: Vec<Contact> = Vec::with_capacity(hits.len());
+        for shown in hits.iter().filter_map(Contact::read) {
+            if let Some(known) = self.as_known(shown, email).await
+                && found.iter().all(|one| one.id != known.id)
+            {
+                found.push(known);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whom a list of leads shows with an address, as they are known to be.
+    async fn listed(&self, leads: &HashMap<String, Contact>, email: &str) -> Option<Contact> {
+        self.as_known(leads.get(email)?.clone(), Some(email)).await
     }
 }
 

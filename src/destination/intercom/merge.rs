@@ -1,5 +1,7 @@
 //! Merging a lead into the user that the same person has become.
 
+use std::sync::Arc;
+
 use serde_json::{Map, json};
 
 use super::attribute::Model;
@@ -37,7 +39,9 @@ impl Client {
                 self.forget(&lead, &from.identity()).await;
                 let merged = answer.json().ok();
                 let sent = Map::new();
-                self.learn(&Contact::told(&user.id, &user, &sent, merged.as_ref())).await;
+                let told = Contact::told(&user.id, &user, &sent, merged.as_ref());
+                self.learn(&told).await;
+                self.service.directory.lately.leads_to(&lead.id, &Arc::new(told)).await;
                 self.answer(Document::One(merged.unwrap_or_default()));
                 Ok(Outcome::Delivered(Vec::new()))
             }

@@ -34,6 +34,7 @@ mod fitting;
 mod identity;
 mod intents;
 mod known;
+mod lately;
 mod leads;
 mod limits;
 mod lookup;

@@ -1,9 +1,12 @@
 //! Updating a contact, wherever it was merged to, and whatever belongs to somebody else.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::attribute::Model;
 use super::client::{Call, Client};
+use super::directory::Belonging;
 use super::error::{self, Refusal};
 use super::identity::{Contact, Identity, normal};
 use super::lookup::MERGES_MAX;
@@ -18,6 +21,7 @@ impl Client {
         let mut id = contact.id.clone();
         let mut sent = body.clone();
         let mut refused = None;
+        let wanted = body.get("external_id").and_then(Value::as_str);
         for _ in 0..=MERGES_MAX + 2 {
             let call = Call::new("PUT /contacts/{id}", &[&id])?;
             let write = self.begin_write(Model::Contact, &id).await;
@@ -41,7 +45,22 @@ impl Client {
                 self.forget(contact, &Identity { external_id: told.external_id, email: told.email }).await;
             }
             match refusal {
-                refusal if refusal.is_missing() => return Ok(None),
+                refusal if refusal.is_missing() => {
+                    self.service.directory.lately.is_gone(&id).await;
+                    return Ok(None);
+                }
+                // Somebody who was found by address, and has been merged since: into whom, decides whether they are meant.
+                Refusal { canonical: Some(next), .. } if contact.external_id.is_none() && wanted.is_some() => {
+                    let Some(there) = self.by_id(&next).await? else { return Ok(None) };
+                    self.service.directory.lately.leads_to(&id, &Arc::new(there.clone())).await;
+                    if !there.may_be(wanted) {
+                        return Ok(None);
+                    }
+                    if there.external_id.is_some() {
+                        sent.remove("external_id");
+                    }
+                    id = there.id;
+                }
                 Refusal { canonical: Some(next), .. } => {
                     // Whoever it was merged into has an external id of their own.
                     sent.remove("external_id");
@@ -82,6 +101,8 @@ impl Client {
         let Some(old) = &contact.email else { return };
         if body.get("email").and_then(Value::as_str).is_some_and(|new| normal(new) != *old) {
             self.service.directory.forget_email(old).await;
+            // Somebody else may have it by the time it comes back.
+            self.took(&contact.id, Belonging::Address(old)).await;
         }
     }
 }

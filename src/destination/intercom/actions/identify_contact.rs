@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::action::{self, About, Action, Email, Failure, Fills, Outcome, Patch, Timestamp, Unfit, Warning, WebUrl};
+use crate::action::{
+    self, About, Action, Email, Failure, Fills, Kind, Outcome, Patch, Timestamp, Unfit, Warning, WebUrl,
+};
 use crate::destination::intercom::Archived;
 use crate::destination::intercom::client::Client;
 use crate::destination::intercom::company::{Unlinked, Which};
@@ -182,7 +184,9 @@ impl IdentifyContact {
                 return Ok(there);
             }
         }
-        Err(not_found(&who.name()))
+        let message = format!("contact with {} vanishes whenever it is written to", who.name());
+        // It keeps its turn: what it writes must not come after what a later event of the person writes.
+        Err(Failure::new(Kind::Unavailable, "contact_conflict", message))
     }
 
     /// Puts the tags on; whether any had to be.
