@@ -16,7 +16,8 @@
 //! ```
 //!
 //! `router/route.rs` does match and map for one event. `router/attempt.rs` does act and says what to settle, for one
-//! delivery. `router/lanes.rs` alone decides whose turn it is; `router/conductor.rs` makes it happen.
+//! delivery. `router/conductor.rs` alone decides what goes when, and does nothing itself; `router/stage.rs` does what it
+//! says.
 //!
 //! What the corridor keeps true: after 200 nothing is lost; a delivery is attempted at least once, so an action may run
 //! twice and must come to the same end; one person's events keep their order.

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 
 use super::pace::{Ended, Sign};
+use super::standstill::Standstills;
 use super::{Connection, Surroundings};
 use crate::action::{Failure, Kind, Outcome, Warning};
 use crate::delivery::retry::{self, Tried, Verdict};
@@ -44,28 +46,66 @@ pub(super) struct Attempted {
 /// Makes one attempt of a delivery that stands in its line, or `outside` it. Cannot fail: whatever happens is an outcome.
 pub(super) async fn attempt(
     connection: &Connection,
-    mut owed: Owed,
-    outside: bool,
+    owed: Owed,
+    (outside, standstills): (bool, &Standstills),
     surroundings: &Surroundings,
     notes: Arc<dyn Notes>,
 ) -> Attempted {
     let at = (surroundings.clock)();
-    let mut performed = perform(connection, &owed, notes).await;
-    bound(&mut performed);
-    let now = (surroundings.clock)();
-    let next = settle(&mut owed.progress, &performed, &surroundings.retry, now, (surroundings.luck)());
-    if outside {
-        stay_outside(&mut owed.progress.status, now);
-    }
-    owed.progress.steps.extend(performed.steps.clone());
+    let performed = perform(connection, &owed, notes).await;
     let (outcome, code) = words(&performed.result);
     connection.count_attempt(&owed.delivery.action, outcome, &code);
-    let number = owed.progress.tries + 1;
+    let now = (surroundings.clock)();
+    let times = Times { at, now, standstills, luck: (surroundings.luck)() };
+    conclude(owed, performed, outside, &surroundings.retry, &times)
+}
+
+/// When an attempt was made, and with what luck.
+pub(super) struct Times<'t> {
+    /// When it began.
+    pub(super) at: Timestamp,
+    /// When it ended.
+    pub(super) now: Timestamp,
+    /// When the connection stood still.
+    pub(super) standstills: &'t Standstills,
+    /// In 0..1.
+    pub(super) luck: f64,
+}
+
+/// What an attempt came to: the delivery's new progress, and what happens next. Pure.
+pub(super) fn conclude(
+    mut owed: Owed,
+    mut performed: Performed,
+    outside: bool,
+    settings: &retry::Settings,
+    times: &Times<'_>,
+) -> Attempted {
+    let Times { at, now, standstills, luck } = *times;
+    bound(&mut performed);
+    let progress = &mut owed.progress;
+    leave_out(progress, standstills, at, now);
+    let next = settle(progress, &performed, settings, now, luck);
+    if outside {
+        stay_outside(&mut progress.status, now);
+    }
+    progress.steps.extend(performed.steps.clone());
+    let (outcome, _) = words(&performed.result);
+    let number = progress.tries + 1;
     let took = now.duration_since(at).try_into().unwrap_or_default();
     let (requests, allowance) = (performed.exchanges.len(), performed.allowance);
     let ended = Ended { sign: sign(&performed), took, requests, allowance };
-    owed.progress.record(story(number, at, now, outcome, performed));
+    progress.record(story(number, at, now, outcome, performed));
     Attempted { owed, next, ended }
+}
+
+/// Time since the last attempt in which the connection stood still counts for no age, and neither does the attempt: the
+/// clock may have been set meanwhile. Written down with the attempt, so that it stays so after a restart.
+fn leave_out(progress: &mut Progress, standstills: &Standstills, at: Timestamp, now: Timestamp) {
+    let last = progress.story.last().map(|attempt| attempt.at + Duration::from_millis(attempt.took_ms));
+    if let (Some(last), Some(failing)) = (last, &mut progress.failing) {
+        let took = Duration::try_from(now.duration_since(at)).unwrap_or_default();
+        failing.since = (failing.since + standstills.during(last, at) + took).min(now);
+    }
 }
 
 /// Performs the action. A panic in it is a bug of ours: it ends this delivery, and no other.
@@ -189,7 +229,6 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -269,6 +308,28 @@ mod tests {
         for status in [None, Some(200), Some(302), Some(408), Some(500), Some(503), Some(504)] {
             assert_eq!(sign(failed(Kind::Unknown), Some(status)), Sign::Failing, "{status:?}");
         }
+    }
+
+    #[test]
+    fn time_in_which_the_connection_stood_still_does_not_count() {
+        let hour = |hour: u64| NOW + Duration::from_secs(hour * 3600);
+        let mut standstills = Standstills::before(NOW);
+        let mut progress = Progress::new();
+        let mut fail = |standstills: &Standstills, at| {
+            leave_out(&mut progress, standstills, at, at);
+            let performed =
+                Performed { result: failed(Kind::Unavailable), ..Performed::failed(Failure::rejected("", "")) };
+            let next = settle(&mut progress, &performed, &retry::Settings::default(), at, 1.0);
+            progress.record(story(1, at, at, "unavailable", performed));
+            next
+        };
+        fail(&standstills, hour(0));
+        standstills.add(hour(1), hour(100));
+        assert_ne!(fail(&standstills, hour(110)), Next::Settled, "11 hours count");
+        // The next process was started a week later.
+        let standstills = Standstills::before(hour(300));
+        assert_ne!(fail(&standstills, hour(360)), Next::Settled, "71 hours count");
+        assert_eq!(fail(&standstills, hour(361)), Next::Settled);
     }
 
     #[test]

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use super::attempt::{Next, attempt};
+use super::attempt::{Attempted, Next, attempt};
 use super::conductor::size;
 use super::pace::Ended;
+use super::standstill::Standstills;
 use super::{Connection, STORE_PATIENCE, Surroundings};
 use crate::action::{Kind, Warning};
 use crate::delivery::{Delivery, Id, Progress, Status, Steps};
@@ -36,8 +37,8 @@ pub(super) async fn bring(
     connection: &Connection,
     store: &Arc<dyn Store>,
     surroundings: &Surroundings,
-    (id, owed): (Id, Option<Box<Owed>>),
-    outside: bool,
+    (id, owed, outside): (Id, Option<Box<Owed>>, bool),
+    standstills: &Standstills,
 ) -> Finished {
     // Before it is looked whether it was removed: who removes it looks afterwards whether it is under way.
     let _attempting = surroundings.under_way.begin(id.position);
@@ -48,27 +49,42 @@ pub(super) async fn bring(
     };
     if store.is_removed(id.position) {
         tracing::info!(delivery.id = %id, "Delivery {id} is not made: what was known of the person was removed");
-        let (next, delivered) = (Next::Settled, false);
-        return Finished { id, next, delivered, trouble: None, ended: Ended::default(), held };
+        return Finished::unmade(id, held);
     }
     let Some(owed) = owed else {
         tracing::error!(delivery.id = %id, "A delivery is not in the store any more, or its record is damaged");
-        let (next, delivered) = (Next::Settled, false);
-        return Finished { id, next, delivered, trouble: None, ended: Ended::default(), held };
+        return Finished::unmade(id, held);
     };
+    if owed.progress.status.is_settled() {
+        tracing::debug!(delivery.id = %id, "Delivery {id} has ended meanwhile");
+        return Finished::unmade(id, held);
+    }
     let notebook = Notebook { store: store.clone(), id, progress: owed.progress.clone() };
-    let attempted = attempt(connection, owed, outside, surroundings, Arc::new(notebook)).await;
+    let attempted = attempt(connection, owed, (outside, standstills), surroundings, Arc::new(notebook)).await;
     write(&**store, attempted.owed.id, &attempted.owed.progress).await;
     surroundings.live.delivery(&attempted.owed);
     if attempted.next == Next::Settled {
         connection.count_settled(&attempted.owed);
     }
-    let delivered = matches!(attempted.owed.progress.status, Status::Delivered { .. });
-    let failure = attempted.owed.progress.story.last().and_then(|attempt| attempt.failure.as_ref());
-    let trouble = failure.filter(|failure| matches!(failure.kind, Kind::Unavailable | Kind::Unknown));
-    let trouble = trouble.map(|failure| failure.code.clone());
-    let (next, ended) = (attempted.next, attempted.ended);
-    Finished { id, next, delivered, trouble, ended, held }
+    Finished::of(attempted, held)
+}
+
+impl Finished {
+    /// An attempt that was written down.
+    pub(super) fn of(attempted: Attempted, held: usize) -> Finished {
+        let Attempted { owed: Owed { id, progress, .. }, next, ended } = attempted;
+        let delivered = matches!(progress.status, Status::Delivered { .. });
+        let failure = progress.story.last().and_then(|attempt| attempt.failure.as_ref());
+        let trouble = failure.filter(|failure| matches!(failure.kind, Kind::Unavailable | Kind::Unknown));
+        let trouble = trouble.map(|failure| failure.code.clone());
+        Finished { id, next, delivered, trouble, ended, held }
+    }
+
+    /// One that was not made, because nothing is owed any more.
+    pub(super) fn unmade(id: Id, held: usize) -> Finished {
+        let (next, ended) = (Next::Settled, Ended::default());
+        Finished { id, next, delivered: false, trouble: None, ended, held }
+    }
 }
 
 async fn read(store: &dyn Store, id: Id) -> Option<Owed> {

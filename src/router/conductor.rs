@@ -1,45 +1,57 @@
-//! One connection's conductor: who goes now, what is under way, who waits until when.
+//! One connection's conductor: who goes now, who waits until when, and what is read from the store. Pure: it is told what
+//! happened and what time it is, and answers what is to be done.
+//!
+//! ```text
+//!   routed · reopened · page · finished · probed ─▶ Conductor ─▶ next(): begin an attempt · read a page · probe
+//!   use_now · off · pause                                        wake_at(): nothing more to do until then
+//! ```
+//!
+//! `stage.rs` does what it says. A person's events stand in `lanes` (`turns`); what came too early stands outside them
+//! (`parked`); the destination may hold up everything (`standing`); of a long backlog only a part is in memory (`window`,
+//! `admit`, `shelve`, `shelf`).
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
-
+use self::alarms::{Alarm, Alarms};
 use self::parked::Parked;
 use self::turns::Turn;
+use self::window::Window;
+use super::PaceSettings;
 use super::attempt::Next;
-use super::bring::{Finished, bring};
+use super::bring::Finished;
 use super::lanes::Lanes;
-use super::pace::{Ended, Hold, Pace, Waiting};
-use super::{Connection, PaceSettings, Surroundings};
+use super::pace::{Ended, Hold, Pace, Standing, Waiting};
+use super::standstill::Standstills;
+use crate::delivery::retry;
 use crate::delivery::{Id, Position};
 use crate::instant::Timestamp;
-use crate::store::{Open, Owed, Store};
+use crate::store::{Open, Owed};
 
+mod admit;
+mod alarms;
+#[cfg(test)]
+mod check;
 mod parked;
+mod shelf;
+mod shelve;
 mod standing;
 mod turns;
+mod window;
+
+pub(super) use window::{Bounds, Read};
 
 /// Payloads that wait for their turn are held in memory up to this many bytes; beyond, they are read when needed.
 const HELD_MAX: usize = 32 * 1024 * 1024;
 
-/// What a conductor is told.
-pub(super) enum Message {
-    /// These join their lines.
-    Join(Vec<Joining>),
-    /// Attempts are made on this connection from now on.
-    Use(Arc<Connection>),
-    /// No attempt is begun until there is a connection again.
-    Off,
-}
+/// What a destination tells us to wait is taken for a mistake of the clock beyond this.
+const TOLD_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// A delivery on its way into its line.
+#[derive(Debug, Clone)]
 pub(super) struct Joining {
-    id: Id,
+    pub(super) id: Id,
     source: Arc<str>,
     keys: Vec<u64>,
     accepted_at: Timestamp,
@@ -62,12 +74,12 @@ impl Joining {
         }
     }
 
-    /// One that was open when the last process ended.
-    pub(super) fn stored(open: &Open) -> Joining {
+    /// One that was read.
+    pub(super) fn stored(open: Open) -> Joining {
         Joining {
             id: open.id,
-            source: open.source.clone(),
-            keys: open.keys.clone(),
+            source: open.source,
+            keys: open.keys,
             accepted_at: open.accepted_at,
             until: open.until,
             parked: open.parked,
@@ -76,34 +88,45 @@ impl Joining {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Alarm {
-    /// An event at the head of its lines may go on.
-    Turn(Position),
-    /// A parked delivery may be attempted.
-    Parked(Id),
-    /// The credentials of this generation are looked at.
+/// What is to be done.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// An attempt.
+    Begin(Begin),
+    /// A page of open deliveries.
+    Read(Read),
+    /// A look whether the credentials of this generation work.
     Probe(Generation),
 }
 
-/// What came back from a task.
-enum Done {
-    Attempt(Finished),
-    Probe { works: bool },
+/// An attempt that is to be made now.
+#[derive(Debug)]
+pub(super) struct Begin {
+    pub(super) id: Id,
+    /// The delivery, where it is in memory.
+    pub(super) owed: Option<Box<Owed>>,
+    /// Whether it stands outside its line.
+    pub(super) outside: bool,
+    /// What it comes to is told with this.
+    pub(super) generation: Generation,
+    /// When the connection stood still.
+    pub(super) standstills: Standstills,
 }
 
 /// Counts how often the destination behind a connection was built anew: what an older one says of its credentials and
 /// its allowance is not about the present one.
-type Generation = u64;
+pub(super) type Generation = u64;
 
 pub(super) struct Conductor {
-    connection: Arc<Connection>,
+    name: Arc<str>,
     generation: Generation,
-    store: Arc<dyn Store>,
-    surroundings: Surroundings,
     probe_interval: Duration,
+    /// No wait is longer, whatever a clock that ran ahead has written.
+    longest_wait: Duration,
     lanes: Lanes<Position>,
     turns: BTreeMap<Position, Turn>,
+    /// Deliveries in `turns`.
+    lined: usize,
     outside: Lanes<Id>,
     parked: BTreeMap<Id, Parked>,
     /// Parked ones are attempted on a part of the connection, so that many of them do not keep the others waiting.
@@ -114,87 +137,58 @@ pub(super) struct Conductor {
     /// Events that have their turn, but one of their person's parked deliveries, which is older, is on its way.
     held_back: Vec<Position>,
     pace: Pace,
-    alarms: BinaryHeap<Reverse<(Timestamp, Alarm)>>,
-    running: JoinSet<(Generation, Done)>,
+    alarms: Alarms,
+    standstills: Standstills,
+    window: Window,
+    is_probe_due: bool,
+    under_way: BTreeSet<Id>,
+    /// Opened again before it was heard that they had ended.
+    reopened: Vec<Joining>,
+    /// Bytes of payloads in memory.
     held: usize,
     open: i64,
     /// Events that keep their turn and wait for their time.
-    resting: i64,
-    oldest: Arc<AtomicI64>,
+    resting: usize,
 }
 
 impl Conductor {
+    /// One to which `open` deliveries are owed already, none of them beyond `told`.
     pub(super) fn new(
-        connection: Arc<Connection>,
-        store: Arc<dyn Store>,
-        surroundings: Surroundings,
-        settings: &PaceSettings,
-        oldest: Arc<AtomicI64>,
+        name: Arc<str>,
+        (pace, retry): (&PaceSettings, &retry::Settings),
+        (bounds, open, told): (Bounds, u64, Id),
+        now: Timestamp,
     ) -> Conductor {
         Conductor {
-            connection,
+            name,
             generation: 0,
-            store,
-            surroundings,
-            probe_interval: Duration::from_secs_f64(settings.probe_interval_secs.clamp(0.001, 86_400.0)),
+            probe_interval: Duration::from_secs_f64(pace.probe_interval_secs.clamp(0.001, 86_400.0)),
+            longest_wait: retry.longest_wait(),
             lanes: Lanes::default(),
             turns: BTreeMap::new(),
+            lined: 0,
             outside: Lanes::default(),
             parked: BTreeMap::new(),
-            parked_at_once_max: (settings.at_once_max / 4).max(1),
+            parked_at_once_max: (pace.at_once_max / 4).max(1),
             parked_under_way: 0,
             in_trouble: false,
             held_back: Vec::new(),
-            pace: Pace::new(settings),
-            alarms: BinaryHeap::new(),
-            running: JoinSet::new(),
+            pace: Pace::new(pace),
+            alarms: Alarms::new(now),
+            standstills: Standstills::before(now),
+            window: Window::new(bounds, (open > 0).then_some(told), now),
+            is_probe_due: false,
+            under_way: BTreeSet::new(),
+            reopened: Vec::new(),
             held: 0,
-            open: 0,
+            open: open as i64,
             resting: 0,
-            oldest,
         }
     }
 
-    /// Conducts until it is stopped; then waits for what is under way.
-    pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Message>, mut stopped: watch::Receiver<bool>) {
-        let mut pauses = self.surroundings.pauses.watch();
-        loop {
-            self.pace.pause(self.surroundings.pauses.since(&self.connection.name));
-            self.start_what_may_start();
-            self.show();
-            let pause = self.until_next_alarm();
-            tokio::select! {
-                biased;
-                _ = stopped.wait_for(|stopped| *stopped) => break,
-                Some(done) = self.running.join_next() => self.finish(done.expect("a task of the conductor does not panic")),
-                Some(message) = inbox.recv() => self.hear(message),
-                Ok(()) = pauses.changed() => {}
-                () = tokio::time::sleep(pause) => self.ring(),
-            }
-        }
-        while self.running.join_next().await.is_some() {}
-    }
-
-    fn now(&self) -> Timestamp {
-        (self.surroundings.clock)()
-    }
-
-    fn hear(&mut self, message: Message) {
-        match message {
-            Message::Join(joining) => joining.into_iter().for_each(|one| self.join(one)),
-            Message::Use(connection) => self.use_now(connection),
-            Message::Off => {
-                self.pace.switch(false);
-                tracing::info!(destination.name = %self.connection.name, deliveries = self.open,
-                    "The destination is off; what it is owed is kept until it is on again");
-            }
-        }
-    }
-
-    /// Later attempts are made on this connection; those under way finish where they began.
-    fn use_now(&mut self, connection: Arc<Connection>) {
-        let is_rebuilt = !Arc::ptr_eq(&self.connection.destination, &connection.destination);
-        self.connection = connection;
+    /// Later attempts are made on another connection of this name; those under way finish where they began.
+    pub(super) fn use_now(&mut self, is_rebuilt: bool, now: Timestamp) {
+        self.look(now);
         self.pace.switch(true);
         if is_rebuilt {
             self.generation += 1;
@@ -202,141 +196,161 @@ impl Conductor {
         }
         // Whoever changed the settings of a connection that stands still wants to know now whether they work.
         if is_rebuilt && self.pace.is_unauthorized() {
-            self.probe();
+            self.probe(now);
         }
     }
 
-    fn until_next_alarm(&mut self) -> Duration {
-        const LONG: Duration = Duration::from_secs(3600);
-        let now = self.now();
-        let alarm = self.alarms.peek().map(|Reverse((at, _))| *at);
-        let Some(at) = alarm.into_iter().chain(self.pace.hold(now).until()).min() else { return LONG };
-        // A clock that was set back must not make anyone wait for longer than an hour before it is looked at again.
-        at.duration_since(now).try_into().unwrap_or(Duration::ZERO).min(LONG)
+    /// No attempt is begun until there is a connection again.
+    pub(super) fn off(&mut self) {
+        self.pace.switch(false);
+        tracing::info!(destination.name = %self.name, deliveries = self.open,
+            "The destination is off; what it is owed is kept until it is on again");
     }
 
-    fn set_alarm(&mut self, at: Timestamp, alarm: Alarm) {
-        self.alarms.push(Reverse((at, alarm)));
+    /// An operator paused it then, or did not, or let it go on.
+    pub(super) fn pause(&mut self, since: Option<Timestamp>) {
+        self.pace.pause(since);
     }
 
-    fn join(&mut self, joining: Joining) {
-        self.open += 1;
-        let Joining { id, source, keys, accepted_at, until, parked, owed } = joining;
-        // A time that was written by a clock that ran ahead must not hold anyone back for longer than a wait can be.
-        let latest = self.now() + self.surroundings.retry.longest_wait();
-        let until = until.map(|until| until.min(latest));
-        if parked {
-            self.park(id, &source, Parked::new(keys, accepted_at, until));
-            return;
+    /// What is to be done next; asked again until there is nothing.
+    pub(super) fn next(&mut self, now: Timestamp) -> Option<Step> {
+        self.look(now);
+        if std::mem::take(&mut self.is_probe_due) {
+            return Some(Step::Probe(self.generation));
         }
-        let owed = owed.filter(|owed| self.held + size(owed) <= HELD_MAX);
-        self.held += owed.as_deref().map_or(0, size);
-        match self.turns.get_mut(&id.position) {
-            Some(turn) => turn.deliveries.push_back((id, owed)),
-            None => {
-                self.lanes.join(id.position, &source, keys.iter().copied());
-                let deliveries = VecDeque::from([(id, owed)]);
-                self.turns.insert(id.position, Turn { source, keys, accepted_at, deliveries, until });
-            }
+        if let Some(begin) = self.begin_next(now) {
+            return Some(Step::Begin(begin));
         }
+        self.read_next(now).map(Step::Read)
     }
 
-    fn start_what_may_start(&mut self) {
-        while self.may_send() {
+    fn begin_next(&mut self, now: Timestamp) -> Option<Begin> {
+        while self.pace.hold(now) == Hold::Free {
             let parked = if self.parked_under_way < self.parked_at_once_max { self.outside.next() } else { None };
-            if let Some(id) = parked {
-                self.start_parked(id);
-            } else if let Some(position) = self.lanes.next() {
-                self.start_turn(position);
-            } else {
-                break;
+            let begin = match parked {
+                Some(id) => self.start_parked(id, now),
+                None => {
+                    let position = self.lanes.next()?;
+                    self.start_turn(position, now)
+                }
+            };
+            if begin.is_some() {
+                return begin;
             }
         }
+        None
     }
 
-    fn may_send(&mut self) -> bool {
-        let now = self.now();
-        self.pace.hold(now) == Hold::Free
-    }
-
-    fn begin(&mut self, id: Id, owed: Option<Box<Owed>>) {
-        self.pace.begin(self.now());
-        let (connection, store) = (self.connection.clone(), self.store.clone());
-        let (surroundings, outside) = (self.surroundings.clone(), self.parked.contains_key(&id));
+    fn begin(&mut self, id: Id, owed: Option<Box<Owed>>, now: Timestamp) -> Begin {
+        self.pace.begin(now);
+        self.under_way.insert(id);
+        let outside = self.parked.contains_key(&id);
         self.parked_under_way += usize::from(outside);
-        let generation = self.generation;
-        self.running.spawn(async move {
-            let finished = bring(&connection, &store, &surroundings, (id, owed), outside).await;
-            (generation, Done::Attempt(finished))
-        });
+        Begin { id, owed, outside, generation: self.generation, standstills: self.standstills.clone() }
     }
 
-    fn finish(&mut self, (generation, done): (Generation, Done)) {
+    /// An attempt has ended, and what came of it is written down.
+    pub(super) fn finished(&mut self, generation: Generation, finished: Finished, now: Timestamp) {
+        self.look(now);
         let is_current = generation == self.generation;
-        match done {
-            Done::Probe { .. } if !is_current => {}
-            Done::Probe { works: true } => self.resume(),
-            Done::Probe { works: false } => self.set_alarm(self.now() + self.probe_interval, Alarm::Probe(generation)),
-            Done::Attempt(Finished { id, next, delivered, trouble, ended, held }) => {
-                self.tell_of_trouble(trouble, delivered);
-                // What was before says nothing about the present destination.
-                self.end_attempt(id, if is_current { ended } else { Ended::default() });
-                self.held -= held;
-                match next {
-                    Next::Quiet(until) if is_current => self.quiet(until),
-                    Next::Unauthorized if is_current => self.unauthorized(),
-                    _ => {}
-                }
-                match self.parked.contains_key(&id) {
-                    true => self.finish_parked(id, next, delivered),
-                    false => self.finish_turn(id, next, delivered),
-                }
-            }
+        let Finished { id, next, delivered, trouble, ended, held } = finished;
+        // The clock may have been set back since the time was reckoned.
+        let latest = now + self.longest_wait.max(TOLD_MAX);
+        let next = match next {
+            Next::Again(until) => Next::Again(until.min(latest)),
+            Next::Parked(until) => Next::Parked(until.min(latest)),
+            next => next,
+        };
+        self.tell_of_trouble(trouble, delivered);
+        // What was before says nothing about the present destination.
+        self.end_attempt(id, if is_current { ended } else { Ended::default() }, now);
+        self.held -= held;
+        let is_settled = next == Next::Settled;
+        match next {
+            Next::Quiet(until) if is_current => self.quiet(until, now),
+            Next::Unauthorized if is_current => self.unauthorized(now),
+            _ => {}
+        }
+        match self.parked.contains_key(&id) {
+            true => self.finish_parked(id, next, delivered),
+            false => self.finish_turn(id, next, delivered),
+        }
+        self.under_way.remove(&id);
+        let again = self.reopened.extract_if(.., |one| one.id == id).next();
+        if let Some(one) = again.filter(|_| is_settled) {
+            self.admit_again(one, now);
+        }
+        self.window.something_moved();
+    }
+
+    /// A probe has ended.
+    pub(super) fn probed(&mut self, generation: Generation, works: bool, now: Timestamp) {
+        self.look(now);
+        match works {
+            _ if generation != self.generation => {}
+            true => self.resume(),
+            false => self.alarms.set(now + self.probe_interval, Alarm::Probe(generation)),
         }
     }
 
-    fn ring(&mut self) {
-        let now = self.now();
-        while let Some(Reverse((at, alarm))) = self.alarms.peek().copied() {
-            if at > now {
-                break;
+    /// When there may be something to do although nothing happens.
+    pub(super) fn wake_at(&mut self, now: Timestamp) -> Timestamp {
+        let alarm = self.alarms.wake_at(self.open > 0);
+        self.pace.hold(now).until().map_or(alarm, |until| until.min(alarm))
+    }
+
+    /// Takes note of the time: what is due, and whether the clock was set or nobody was here.
+    fn look(&mut self, now: Timestamp) {
+        if let Some(by) = self.alarms.set_back(now) {
+            self.set_back(by);
+        }
+        if let Some(since) = self.alarms.missed(now, self.open > 0) {
+            self.standstills.add(since, now);
+        }
+        self.alarms.seen(now);
+        while let Some(alarm) = self.alarms.due(now) {
+            self.ring(alarm, now);
+        }
+        let is_held = self.pace.hold(now).reason().is_some() || self.pace.held_since().is_some();
+        self.standstills.note(is_held, now);
+    }
+
+    fn ring(&mut self, alarm: Alarm, now: Timestamp) {
+        match alarm {
+            Alarm::Turn(position) => {
+                self.resting -= 1;
+                self.lanes.again(position);
             }
-            self.alarms.pop();
-            match alarm {
-                Alarm::Turn(position) => {
-                    self.resting -= 1;
-                    self.lanes.again(position);
-                }
-                Alarm::Parked(id) => self.wake_one(id),
-                Alarm::Probe(generation) if generation == self.generation => self.probe(),
-                Alarm::Probe(_) => {}
-            }
+            Alarm::Parked(id) => self.ring_parked(id, now),
+            Alarm::Shelf => {}
+            Alarm::Probe(generation) if generation == self.generation => self.probe(now),
+            Alarm::Probe(_) => {}
         }
     }
 
-    /// Brings the gauges up to date.
-    fn show(&mut self) {
-        let now = self.now();
-        let hold = self.pace.hold(now);
-        let metrics = &self.connection.metrics;
-        let name = &*self.connection.name;
-        metrics.deliveries_pending.with_label_values(&[name]).set(self.open);
-        metrics.deliveries_waiting.with_label_values(&[name, "too_early"]).set(self.parked.len() as i64);
-        metrics.deliveries_waiting.with_label_values(&[name, "retry"]).set(self.resting);
-        for reason in ["off", "operator", "unauthorized", "breaker", "throttled"] {
-            let on = hold.reason() == Some(reason);
-            metrics.destination_paused.with_label_values(&[name, reason]).set(on.into());
-        }
-        let at_once = self.pace.at_once();
-        metrics.concurrency_limit.with_label_values(&[name]).set(at_once.limit as i64);
+    /// The clock was set back: what was to happen in an hour is still to happen in an hour.
+    fn set_back(&mut self, by: Duration) {
+        self.turns.values_mut().filter_map(|turn| turn.until.as_mut()).for_each(|until| *until -= by);
+        self.parked.values_mut().filter_map(|parked| parked.until.as_mut()).for_each(|until| *until -= by);
+        self.window.set_back(by);
+        self.standstills.set_back(by);
+        self.pace.set_back(by);
+    }
+
+    /// A delivery has ended.
+    fn ended(&mut self, id: Id) {
+        self.open -= 1;
+        self.window.ended(id);
+    }
+
+    /// How it stands.
+    pub(super) fn standing(&mut self, now: Timestamp) -> Standing {
         let turn = self.turns.first_key_value().map(|(_, turn)| turn.accepted_at);
         let parked = self.parked.first_key_value().map(|(_, parked)| parked.accepted_at);
         let oldest = turn.into_iter().chain(parked).min();
-        self.oldest.store(oldest.map_or(0, |at| at.as_millisecond()), Ordering::Relaxed);
-        let count = |number: i64| u64::try_from(number).unwrap_or_default();
-        let waiting = Waiting { too_early: self.parked.len() as u64, retry: count(self.resting) };
-        let standing = self.pace.standing(now, count(self.open), waiting, oldest);
-        self.surroundings.board.put(&self.connection.name, standing);
+        let too_early = (self.parked.len() + self.window.shelf.parked_count) as u64;
+        let waiting = Waiting { too_early, retry: self.resting as u64 };
+        self.pace.standing(now, self.open.max(0).unsigned_abs(), waiting, oldest)
     }
 }
 

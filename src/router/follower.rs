@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::conductor::{Conductor, Joining, Message};
+use super::conductor::{Bounds, Conductor, Joining};
 use super::replay::Written;
+use super::stage::{Inbox, Message, Stage};
 use super::{Connection, LastWords, PaceSettings, STORE_PATIENCE, Surroundings};
 use crate::delivery::{Id, Position};
 use crate::instant::Timestamp;
@@ -19,8 +20,8 @@ mod letters;
 
 /// How many events are routed in one step.
 const STEP: usize = 256;
-/// How many open deliveries are read in one step.
-const PAGE: usize = 10_000;
+/// How many deliveries that nobody seems to be owed are looked at.
+const STRAYS: usize = 1000;
 
 /// Follows the log.
 pub(super) struct Follower {
@@ -29,9 +30,9 @@ pub(super) struct Follower {
     pace: PaceSettings,
     /// One for each name that was ever connected; a conductor keeps what is owed also while its destination is off.
     lines: Vec<Line>,
-    conductors: JoinSet<()>,
-    /// Open deliveries by destinations that were not connected when they were read.
-    strays: BTreeMap<Arc<str>, usize>,
+    stages: JoinSet<()>,
+    /// Open deliveries by destinations that were not connected when they were counted.
+    strays: BTreeMap<Arc<str>, u64>,
     gauges: Gauges,
     stopped: watch::Receiver<bool>,
     over: Arc<watch::Sender<bool>>,
@@ -39,10 +40,10 @@ pub(super) struct Follower {
     written: Written,
 }
 
-/// The way to a conductor.
+/// A connection, and the way to its stage.
 struct Line {
     connection: Arc<Connection>,
-    inbox: mpsc::Sender<Message>,
+    inbox: Inbox,
     /// Whether events are routed to it.
     is_on: bool,
 }
@@ -82,7 +83,7 @@ impl Follower {
             surroundings,
             pace,
             lines: Vec::new(),
-            conductors: JoinSet::new(),
+            stages: JoinSet::new(),
             strays: BTreeMap::new(),
             gauges: Gauges::default(),
             stopped,
@@ -95,18 +96,15 @@ impl Follower {
         self.gauges.clone()
     }
 
-    /// Puts what was open when the last process ended into its lines.
+    /// Sets conductors to work on what was open when the last process ended.
     pub(super) async fn take_up(&mut self, connections: Vec<Arc<Connection>>) -> store::Result<()> {
-        connections.into_iter().for_each(|connection| self.connect(connection));
-        let mut after = None;
-        loop {
-            let page = self.store.open(None, after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.id);
-            for open in self.hand_over(page).await {
-                *self.strays.entry(open.destination).or_default() += 1;
-            }
+        let is_known = |name: &Arc<str>| connections.iter().any(|connection| connection.name == *name);
+        for destination in self.store.open_counts().await?.into_keys().filter(|name| !is_known(name)) {
+            // A record whose destination is damaged is found, and mended, by being read.
+            self.store.open(Some(&destination), None, STRAYS).await?;
         }
+        self.strays = self.store.open_counts().await?;
+        connections.into_iter().for_each(|connection| self.connect(connection));
         for (destination, deliveries) in &self.strays {
             tracing::warn!(
                 destination.name = %destination,
@@ -119,31 +117,37 @@ impl Follower {
 
     /// Sets a conductor to work on a connection whose name is new.
     fn connect(&mut self, connection: Arc<Connection>) {
-        let (line, inbox) = mpsc::channel(64);
         let oldest = self.gauges.add(connection.clone());
-        let conductor =
-            Conductor::new(connection.clone(), self.store.clone(), self.surroundings.clone(), &self.pace, oldest);
+        let open = self.strays.remove(&connection.name).unwrap_or_default();
+        let told = Id { position: self.store.stats().routed, number: u16::MAX };
+        let now = (self.surroundings.clock)();
+        let settings = (&self.pace, &self.surroundings.retry);
+        let conductor = Conductor::new(connection.name.clone(), settings, (Bounds::default(), open, told), now);
+        let (store, surroundings) = (self.store.clone(), self.surroundings.clone());
+        let (stage, inbox) = Stage::new(connection.clone(), store, surroundings, conductor, oldest);
         let (last_words, stopped) = (LastWords(self.over.clone()), self.stopped.clone());
-        self.conductors.spawn(async move {
+        self.stages.spawn(async move {
             let _last_words = last_words;
-            conductor.run(inbox, stopped).await;
+            stage.run(stopped).await;
         });
-        self.lines.push(Line { connection, inbox: line, is_on: true });
+        self.lines.push(Line { connection, inbox, is_on: true });
     }
 
-    /// Gives each conductor its own, and back what nobody has.
-    async fn hand_over(&self, mut page: Vec<Open>) -> Vec<Open> {
-        for line in &self.lines {
-            let mine: Vec<Joining> =
-                page.iter().filter(|open| open.destination == line.connection.name).map(Joining::stored).collect();
-            page.retain(|open| open.destination != line.connection.name);
-            // A conductor ends only when everything stops.
-            let _ = line.inbox.send(Message::Join(mine)).await;
+    /// Gives each stage what is open again of its own, and counts what nobody has: that is read when somebody comes for it.
+    fn hand_over(&mut self, reopened: Vec<Open>) {
+        let mut by_line: Vec<Vec<Joining>> = self.lines.iter().map(|_| Vec::new()).collect();
+        for open in reopened {
+            match self.lines.iter().position(|line| line.connection.name == open.destination) {
+                Some(at) => by_line[at].push(Joining::stored(open)),
+                None => *self.strays.entry(open.destination).or_default() += 1,
+            }
         }
-        page
+        for (line, joining) in self.lines.iter().zip(by_line) {
+            line.inbox.tell(Message::Reopened(joining));
+        }
     }
 
-    /// Follows until everything stops; then waits for the conductors.
+    /// Follows until everything stops; then waits for the stages.
     pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         let mut stopped = self.stopped.clone();
         tokio::select! {
@@ -152,7 +156,7 @@ impl Follower {
         }
         // Nobody is to wait for an answer that does not come any more.
         drop(requests);
-        while self.conductors.join_next().await.is_some() {}
+        while self.stages.join_next().await.is_some() {}
     }
 
     /// What is asked for is done between two steps, never within one.
@@ -178,49 +182,25 @@ impl Follower {
 
     async fn answer(&mut self, request: Request) {
         match request {
-            Request::Replace(replacement) => self.replace(replacement).await,
+            Request::Replace(replacement) => self.replace(replacement),
             Request::Letters(order) => self.handle(order).await,
         }
     }
 
-    async fn replace(&mut self, Replacement { connections, done }: Replacement) {
+    fn replace(&mut self, Replacement { connections, done }: Replacement) {
         for line in &mut self.lines {
             if line.is_on && !connections.iter().any(|connection| connection.name == line.connection.name) {
                 line.is_on = false;
-                let _ = line.inbox.send(Message::Off).await;
+                line.inbox.tell(Message::Off);
             }
         }
         for connection in connections {
             match self.lines.iter_mut().find(|line| line.connection.name == connection.name) {
-                Some(line) => line.use_now(connection).await,
-                None => {
-                    let name = connection.name.clone();
-                    self.connect(connection);
-                    if self.strays.remove(&name).is_some() {
-                        self.fetch(&name).await;
-                    }
-                }
+                Some(line) => line.use_now(connection),
+                None => self.connect(connection),
             }
         }
         let _ = done.send(());
-    }
-
-    /// Reads what is owed to a destination that was not there when this process started.
-    async fn fetch(&self, name: &str) {
-        let mut after = None;
-        loop {
-            let mut page = match self.store.open(Some(name), after, PAGE).await {
-                Ok(page) => page,
-                Err(error) => {
-                    wait_for_store(&error).await;
-                    continue;
-                }
-            };
-            let Some(last) = page.last() else { return };
-            after = Some(last.id);
-            page.retain(|open| &*open.destination == name);
-            self.hand_over(page).await;
-        }
     }
 
     /// Routes the next events.
@@ -263,7 +243,7 @@ impl Follower {
         // Again, for whoever began to listen in between and read the store before this was in it.
         routed.iter().for_each(|one| self.written.note_routed(one, &connections));
         events.iter().for_each(|stored| self.surroundings.live.event(stored));
-        self.distribute(routed).await;
+        self.distribute(routed);
         Step::To(last)
     }
 
@@ -278,7 +258,7 @@ impl Follower {
         }
     }
 
-    async fn distribute(&self, routed: Vec<Routed>) {
+    fn distribute(&self, routed: Vec<Routed>) {
         let mut joining: Vec<Vec<Joining>> = self.lines.iter().map(|_| Vec::new()).collect();
         for Routed { position, deliveries } in routed {
             for (number, (delivery, progress)) in deliveries.into_iter().enumerate() {
@@ -295,20 +275,18 @@ impl Follower {
             }
         }
         for (line, joining) in self.lines.iter().zip(joining) {
-            if !joining.is_empty() {
-                let _ = line.inbox.send(Message::Join(joining)).await;
-            }
+            line.inbox.routed(joining);
         }
     }
 }
 
 impl Line {
-    async fn use_now(&mut self, connection: Arc<Connection>) {
+    fn use_now(&mut self, connection: Arc<Connection>) {
         if self.is_on && Arc::ptr_eq(&self.connection, &connection) {
             return;
         }
         (self.connection, self.is_on) = (connection.clone(), true);
-        let _ = self.inbox.send(Message::Use(connection)).await;
+        self.inbox.tell(Message::Use(connection));
     }
 }
 

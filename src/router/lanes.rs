@@ -4,6 +4,8 @@
 //! several lines at once, so order holds across identities without a table of aliases; and because all lines have one
 //! order, two can never wait for each other. Among those whose turn it is, sources take turns, so that a source that
 //! floods delays none but itself.
+//!
+//! Who stands where is the order in which they joined.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt::Debug;
@@ -101,6 +103,30 @@ impl<T: Copy + Ord + Hash + Debug> Lanes<T> {
         }
     }
 
+    /// Takes one that is last in all its lines, and not ready, out of them, so that it can join again later.
+    pub fn withdraw(&mut self, one: T) {
+        debug_assert!(self.is_last(one), "nobody stands behind who is withdrawn");
+        let Some(member) = self.members.remove(&one) else { return };
+        for key in member.keys {
+            let line = self.lines.get_mut(&key).expect("a member stands in its lines");
+            line.pop_back();
+            if line.is_empty() {
+                self.lines.remove(&key);
+            }
+        }
+    }
+
+    /// Whether nobody stands behind it.
+    pub fn is_last(&self, one: T) -> bool {
+        let last = |key| self.lines.get(key).and_then(VecDeque::back) == Some(&one);
+        self.members.get(&one).is_some_and(|member| member.keys.iter().all(last))
+    }
+
+    /// How many have their turn and are not out.
+    pub fn ready(&self) -> usize {
+        self.ready.iter().map(|(_, ones)| ones.len()).sum()
+    }
+
     fn move_up(&mut self, one: T) {
         let member = self.members.get_mut(&one).expect("who stands in a line is a member");
         member.behind -= 1;
@@ -119,7 +145,7 @@ impl<T: Copy + Ord + Hash + Debug> Lanes<T> {
         self.line(key).next()
     }
 
-    /// Who stands in the line of a key, oldest first.
+    /// Who stands in the line of a key, first come first.
     pub fn line(&self, key: u64) -> impl Iterator<Item = T> {
         self.lines.get(&key).into_iter().flatten().copied()
     }
@@ -173,6 +199,19 @@ mod tests {
         assert_eq!(ready(&mut lanes), [1]);
         lanes.again(1);
         assert_eq!(ready(&mut lanes), [1]);
+    }
+
+    #[test]
+    fn the_last_can_be_withdrawn_and_join_again() {
+        let mut lanes = lanes(&[(1, &[10]), (2, &[10, 20]), (3, &[20, 30])]);
+        assert_eq!([1, 2, 3].map(|one| lanes.is_last(one)), [false, false, true]);
+        lanes.withdraw(3);
+        lanes.withdraw(2);
+        assert_eq!((lanes.first(20), lanes.first(30), lanes.ready()), (None, None, 1));
+        assert_eq!(ready(&mut lanes), [1]);
+        lanes.join(2, &"website".into(), [10, 20]);
+        lanes.leave(1);
+        assert_eq!(ready(&mut lanes), [2]);
     }
 
     #[test]

@@ -1,8 +1,14 @@
 //! The engine: follows the log of accepted events, turns each into deliveries, and brings every delivery to its end.
 //!
-//! One task (`follower.rs`) reads events in order and routes them. One task for each connection (`conductor.rs`) decides
-//! whose turn it is, and has each delivery brought (`bring.rs`). What they decide with is pure and lies beside: `lanes`, `pace` and
-//! `delivery::retry`.
+//! ```text
+//!   follower ─ reads the log, routes each event (route), tells the stages ─┐
+//!   stage ─ one task for each connection ◀──────────────────────────────────┘
+//!     ├─ asks its conductor what to do now: begin an attempt · read a page of what is open · probe
+//!     └─ has each delivery brought (bring → attempt), and tells the conductor what came of it
+//! ```
+//!
+//! What decides is pure and lies beside: `conductor` (with `lanes`, `pace`, `standstill`) and `delivery::retry`; time and
+//! what happened are told to it. `simulation` runs it through made-up histories.
 //!
 //! # Why
 //! Connections are replaced while everything runs ([`Router::replace`]). The follower does it between two steps of
@@ -26,6 +32,8 @@ mod lanes;
 mod pace;
 pub mod replay;
 mod route;
+mod stage;
+mod standstill;
 mod under_way;
 
 use crate::delivery::by_hand::{Handling, Left};
@@ -138,7 +146,8 @@ pub struct Router {
 const STORE_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Router {
-    /// Takes up what is open in the store, then follows the log. Returns when everything open stands in its line.
+    /// Takes up what is open in the store, then follows the log. Returns when both have begun; nobody waits for how much is
+    /// open.
     pub async fn start(
         store: Arc<dyn Store>,
         connections: Vec<Arc<Connection>>,
@@ -270,5 +279,7 @@ impl Drop for LastWords {
     }
 }
 
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;

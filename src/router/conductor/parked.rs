@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Alarm, Conductor, size};
+use super::{Alarm, Begin, Conductor, size};
 use crate::delivery::{Id, Position};
 use crate::instant::Timestamp;
 use crate::router::attempt::Next;
@@ -32,16 +32,20 @@ impl Conductor {
         self.parked.insert(id, parked);
     }
 
-    pub(super) fn start_parked(&mut self, id: Id) {
-        let now = self.now();
+    /// `None`: it has to wait.
+    pub(super) fn start_parked(&mut self, id: Id, now: Timestamp) -> Option<Begin> {
         let parked = self.parked.get_mut(&id).expect("who stands outside is parked");
         let is_woken = std::mem::take(&mut parked.missed);
-        if let Some(until) = parked.until.take_if(|until| *until > now).filter(|_| !is_woken) {
+        if let Some(until) = parked.until.filter(|until| *until > now && !is_woken) {
             parked.resting = true;
-            self.set_alarm(until, Alarm::Parked(id));
-            return;
+            self.alarms.set(until, Alarm::Parked(id));
+            if self.parked.len() > self.window.bounds.parked {
+                self.shelve_parked(false, now);
+            }
+            return None;
         }
-        self.begin(id, None);
+        parked.until = None;
+        Some(self.begin(id, None, now))
     }
 
     /// Whether an older delivery of the same person, which had left the line, is being attempted or about to be. One that
@@ -63,12 +67,12 @@ impl Conductor {
 
     /// An event's deliveries leave their line together, to wait behind a parked one.
     pub(super) fn park_all(&mut self, position: Position) {
-        let Some(turn) = self.turns.remove(&position) else { return };
+        let Some(turn) = self.leave_lanes(position) else { return };
         for (id, owed) in turn.deliveries {
             self.held -= owed.as_deref().map_or(0, size);
+            self.lined -= 1;
             self.park(id, &turn.source, Parked::new(turn.keys.clone(), turn.accepted_at, None));
         }
-        self.lanes.leave(position);
     }
 
     pub(super) fn finish_parked(&mut self, id: Id, next: Next, delivered: bool) {
@@ -77,13 +81,7 @@ impl Conductor {
             self.lanes.again(position);
         }
         match next {
-            Next::Settled => {
-                self.open -= 1;
-                self.outside.leave(id);
-                if let Some(parked) = self.parked.remove(&id).filter(|_| delivered) {
-                    self.wake(&parked.keys);
-                }
-            }
+            Next::Settled => self.leave_outside(id, delivered),
             Next::Again(until) | Next::Parked(until) => {
                 let parked = self.parked.get_mut(&id).expect("it is parked");
                 parked.until = Some(until);
@@ -95,6 +93,18 @@ impl Conductor {
         }
     }
 
+    fn leave_outside(&mut self, id: Id, delivered: bool) {
+        self.ended(id);
+        self.outside.leave(id);
+        let Some(parked) = self.parked.remove(&id) else { return };
+        if people(&parked.keys).any(|key| self.outside.first(key).is_none() && self.window.is_shelved(key, true)) {
+            self.window.make_due();
+        }
+        if delivered {
+            self.wake(&parked.keys);
+        }
+    }
+
     /// Something about a person was delivered: whoever waits for that person's contact has a reason to try.
     pub(super) fn wake(&mut self, keys: &[u64]) {
         for key in people(keys) {
@@ -102,18 +112,29 @@ impl Conductor {
                 self.wake_one(id);
             }
         }
+        self.window.stir(people(keys));
     }
 
-    pub(super) fn wake_one(&mut self, id: Id) {
+    fn wake_one(&mut self, id: Id) {
         let Some(parked) = self.parked.get_mut(&id) else { return };
         parked.missed = !parked.resting;
         if std::mem::take(&mut parked.resting) {
+            parked.until = None;
             self.outside.again(id);
+        }
+    }
+
+    /// The time of one that rests has come. It may have been woken, or put on the shelf and taken again, since the alarm
+    /// was set.
+    pub(super) fn ring_parked(&mut self, id: Id, now: Timestamp) {
+        let is_due = |parked: &Parked| parked.resting && parked.until.is_none_or(|until| until <= now);
+        if self.parked.get(&id).is_some_and(is_due) {
+            self.wake_one(id);
         }
     }
 }
 
 /// The keys of people; those of companies are odd.
-fn people(keys: &[u64]) -> impl Iterator<Item = u64> {
+pub(super) fn people(keys: &[u64]) -> impl Iterator<Item = u64> {
     keys.iter().copied().filter(|key| key % 2 == 0)
 }

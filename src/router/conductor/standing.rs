@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Alarm, Conductor, Done};
+use super::{Alarm, Conductor};
 use crate::delivery::Id;
 use crate::instant::Timestamp;
 use crate::router::pace::breaker::Turn;
@@ -11,7 +11,7 @@ use crate::router::pace::{Ended, Hold};
 impl Conductor {
     /// Says once that a destination is in trouble, and once that it is not any more.
     pub(super) fn tell_of_trouble(&mut self, trouble: Option<Cow<'static, str>>, delivered: bool) {
-        let name = &self.connection.name;
+        let name = &self.name;
         match trouble {
             Some(code) if !self.in_trouble => {
                 self.in_trouble = true;
@@ -25,18 +25,17 @@ impl Conductor {
         }
     }
 
-    pub(super) fn quiet(&mut self, until: Timestamp) {
-        let now = self.now();
+    pub(super) fn quiet(&mut self, until: Timestamp, now: Timestamp) {
         if matches!(self.pace.hold(now), Hold::Free | Hold::Full | Hold::Paced(_)) {
-            tracing::debug!(destination.name = %self.connection.name, %until, "The destination asks for quiet");
+            tracing::debug!(destination.name = %self.name, %until, "The destination asks for quiet");
         }
         self.pace.throttle(until, now);
     }
 
     /// Counts an attempt that ended, and says once that the breaker opened, and once that it closed.
-    pub(super) fn end_attempt(&mut self, id: Id, ended: Ended) {
-        let name = &self.connection.name;
-        match self.pace.end(id, &ended, (self.surroundings.clock)()) {
+    pub(super) fn end_attempt(&mut self, id: Id, ended: Ended, now: Timestamp) {
+        let name = &self.name;
+        match self.pace.end(id, &ended, now) {
             Some(Turn::Opened) => tracing::warn!(
                 destination.name = %name,
                 "The destination fails whatever it is sent; nothing is sent but one delivery now and then, until it takes one"
@@ -48,32 +47,27 @@ impl Conductor {
         }
     }
 
-    pub(super) fn unauthorized(&mut self) {
+    pub(super) fn unauthorized(&mut self, now: Timestamp) {
         if self.pace.is_unauthorized() {
             return;
         }
-        self.pace.refuse(self.now());
-        self.set_alarm(self.now() + self.probe_interval, Alarm::Probe(self.generation));
+        self.pace.refuse(now);
+        self.alarms.set(now + self.probe_interval, Alarm::Probe(self.generation));
         tracing::error!(
-            destination.name = %self.connection.name,
+            destination.name = %self.name,
             "The destination refuses the credentials; nothing is lost, deliveries wait until they work"
         );
     }
 
     pub(super) fn resume(&mut self) {
         self.pace.authorize();
-        tracing::info!(destination.name = %self.connection.name, "The credentials work again");
+        tracing::info!(destination.name = %self.name, "The credentials work again");
     }
 
-    pub(super) fn probe(&mut self) {
-        if matches!(self.pace.hold(self.now()), Hold::Off | Hold::Paused) {
-            self.set_alarm(self.now() + self.probe_interval, Alarm::Probe(self.generation));
-            return;
+    pub(super) fn probe(&mut self, now: Timestamp) {
+        match self.pace.hold(now) {
+            Hold::Off | Hold::Paused => self.alarms.set(now + self.probe_interval, Alarm::Probe(self.generation)),
+            _ => self.is_probe_due = true,
         }
-        let (connection, generation) = (self.connection.clone(), self.generation);
-        self.running.spawn(async move {
-            let works = connection.destination.probe().await.is_ok();
-            (generation, Done::Probe { works })
-        });
     }
 }

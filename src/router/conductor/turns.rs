@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::parked::Parked;
-use super::{Alarm, Conductor};
+use super::parked::{Parked, people};
+use super::{Alarm, Begin, Conductor};
 use crate::delivery::{Id, Position};
 use crate::instant::Timestamp;
 use crate::router::attempt::Next;
@@ -21,44 +21,49 @@ pub(super) struct Turn {
 }
 
 impl Conductor {
-    pub(super) fn start_turn(&mut self, position: Position) {
-        let now = self.now();
+    /// `None`: it has to wait.
+    pub(super) fn start_turn(&mut self, position: Position, now: Timestamp) -> Option<Begin> {
         if self.follows_a_parked_one(position) {
             self.park_all(position);
-            return;
+            return None;
         }
         if self.is_after_a_parked_one(position) {
             self.held_back.push(position);
-            return;
+            return None;
         }
         let turn = self.turns.get_mut(&position).expect("who stands in a line has a turn");
         if let Some(until) = turn.until.take_if(|until| *until > now) {
             self.rest(position, until);
-            return;
+            return None;
         }
         let (id, owed) =
             turn.deliveries.front_mut().map(|(id, owed)| (*id, owed.take())).expect("a turn has deliveries");
-        self.begin(id, owed);
+        Some(self.begin(id, owed, now))
     }
 
     /// An event keeps its turn, and goes on at its time.
     pub(super) fn rest(&mut self, position: Position, until: Timestamp) {
         self.resting += 1;
-        self.set_alarm(until, Alarm::Turn(position));
+        self.alarms.set(until, Alarm::Turn(position));
     }
 
     pub(super) fn finish_turn(&mut self, id: Id, next: Next, delivered: bool) {
         let position = id.position;
         match next {
             Next::Settled => {
-                self.open -= 1;
+                self.ended(id);
                 self.turn_done(position, delivered);
             }
             Next::Parked(until) => {
                 let turn = &self.turns[&position];
                 let (source, keys, accepted_at) = (turn.source.clone(), turn.keys.clone(), turn.accepted_at);
                 self.turn_done(position, false);
-                self.park(id, &source, Parked::new(keys, accepted_at, Some(until)));
+                let is_behind = people(&keys).any(|key| self.window.is_shelved(key, true));
+                match is_behind {
+                    // Its person's others wait there.
+                    true => self.shelve_new(id, &keys, until),
+                    false => self.park(id, &source, Parked::new(keys, accepted_at, Some(until))),
+                }
             }
             Next::Again(until) => self.rest(position, until),
             Next::Quiet(_) | Next::Unauthorized => self.lanes.again(position),
@@ -69,15 +74,25 @@ impl Conductor {
     pub(super) fn turn_done(&mut self, position: Position, delivered: bool) {
         let turn = self.turns.get_mut(&position).expect("who is under way has a turn");
         turn.deliveries.pop_front();
+        self.lined -= 1;
         if delivered {
             let keys = turn.keys.clone();
             self.wake(&keys);
         }
         if self.turns[&position].deliveries.is_empty() {
-            self.turns.remove(&position);
-            self.lanes.leave(position);
+            self.leave_lanes(position);
         } else {
             self.lanes.again(position);
         }
+    }
+
+    /// An event leaves its lines.
+    pub(super) fn leave_lanes(&mut self, position: Position) -> Option<Turn> {
+        let turn = self.turns.remove(&position)?;
+        self.lanes.leave(position);
+        let nobody = |key: &u64| self.lanes.first(*key).is_none() && self.window.is_shelved(*key, false);
+        let freed: Vec<u64> = turn.keys.iter().copied().filter(nobody).collect();
+        self.window.want(freed.into_iter());
+        Some(turn)
     }
 }

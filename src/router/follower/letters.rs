@@ -109,10 +109,7 @@ impl Follower {
                     deliveries = count,
                     "{count} dead letters are attempted again, as was asked for by hand"
                 );
-                let open = done.iter().map(open).collect();
-                for stray in self.hand_over(open).await {
-                    *self.strays.entry(stray.destination).or_default() += 1;
-                }
+                self.hand_over(done.iter().map(open).collect());
             }
         }
         Ok(())

@@ -13,7 +13,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Sign;
+use super::{Sign, back};
 use crate::delivery::Id;
 use crate::instant::Timestamp;
 
@@ -128,6 +128,15 @@ impl Breaker {
                 self.forget();
                 Some(Turn::Closed)
             }
+        }
+    }
+
+    /// The clock was set back by so much.
+    pub fn set_back(&mut self, by: Duration) {
+        match &mut self.state {
+            State::Closed { .. } => {}
+            State::Open { until, since, .. } => (*until, *since) = (back(*until, by), back(*since, by)),
+            State::HalfOpen { since, .. } => *since = back(*since, by),
         }
     }
 

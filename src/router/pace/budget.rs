@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::back;
 use crate::destination::Allowance;
 use crate::instant::Timestamp;
 
@@ -98,6 +99,15 @@ impl Budget {
         self.turn(now);
         let Window { limit, remaining, resets_at, .. } = self.window?;
         Some(Allowance { limit, remaining, resets_at })
+    }
+
+    /// The clock was set back by so much.
+    pub fn set_back(&mut self, by: Duration) {
+        self.next_at = self.next_at.map(|at| back(at, by));
+        if let Some(window) = &mut self.window {
+            window.resets_at = back(window.resets_at, by);
+            window.assumed_since = window.assumed_since.map(|at| back(at, by));
+        }
     }
 
     /// Attempts that the window still has room for, besides those under way.

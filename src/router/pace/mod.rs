@@ -200,6 +200,13 @@ impl Pace {
         self.paused = since;
     }
 
+    /// The clock was set back by so much: what was to happen in a minute is still to happen in a minute.
+    pub fn set_back(&mut self, by: Duration) {
+        [&mut self.throttled_until, &mut self.unauthorized].into_iter().flatten().for_each(|at| *at = back(*at, by));
+        self.breaker.set_back(by);
+        self.budget.set_back(by);
+    }
+
     /// Since when nothing is sent because of something that is no delivery's fault: an operator, the credentials, the breaker.
     pub fn held_since(&self) -> Option<Timestamp> {
         [self.paused, self.unauthorized, self.breaker.open_since()].into_iter().flatten().min()
@@ -207,6 +214,10 @@ impl Pace {
 
     /// Longest quiet that one reply can ask for: a wrong clock at the other end must not stop us for a day.
     pub const QUIET_MAX: Duration = Duration::from_secs(15 * 60);
+}
+
+fn back(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_sub(by).unwrap_or(Timestamp::MIN)
 }
 
 #[cfg(test)]

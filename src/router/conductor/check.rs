@@ -1,0 +1,66 @@
+//! What must hold of a conductor whatever happened, for tests: it looks at everything, so it is slow.
+
+use std::collections::BTreeSet;
+
+use super::parked::people;
+use super::{Conductor, Joining};
+use crate::delivery::Id;
+
+impl Conductor {
+    /// What is in memory, and why the shelf is looked through.
+    pub(in crate::router) fn told(&self) -> String {
+        let (window, turns) = (&self.window, self.turns.keys().map(|position| position.0));
+        let look = window.second_look.as_ref().map(|look| &look.stirred);
+        format!(
+            "lines {:?} ({} ready), outside {:?} ({} ready), {:?}, due {:?}, look {look:?}",
+            turns.collect::<Vec<_>>(),
+            self.lanes.ready(),
+            self.parked.iter().map(|(id, parked)| (id.to_string(), parked.resting)).collect::<Vec<_>>(),
+            self.outside.ready(),
+            window.wants,
+            window.shelf.due_at.map(|at| at.to_string()),
+        )
+    }
+
+    /// Whether it stands outside its line.
+    pub(in crate::router) fn is_outside(&self, id: Id) -> bool {
+        self.parked.contains_key(&id)
+    }
+
+    /// Checks it against what is open in the store, in order.
+    pub(in crate::router) fn check(&self, open: &[Joining], is_reopened: impl Fn(Id) -> bool) -> Result<(), String> {
+        let bounds = self.window.bounds;
+        let lined: usize = self.turns.values().map(|turn| turn.deliveries.len()).sum();
+        let parked = self.parked.len();
+        if self.lined != lined || lined > bounds.lined || lined + parked > bounds.lined + bounds.parked {
+            return Err(format!("{lined} in lines (counted {}) and {parked} outside, with {bounds:?}", self.lined));
+        }
+        let (mut passed_lined, mut passed_parked) = (BTreeSet::new(), BTreeSet::new());
+        for one in open.iter().filter(|one| Some(one.id) <= self.window.frontier) {
+            let is_behind = match self.is_outside(one.id) {
+                true => people(&one.keys).find(|key| passed_parked.contains(key)),
+                false => one.keys.iter().copied().find(|key| passed_lined.contains(key)),
+            };
+            if self.is_in_memory(one.id) {
+                if let Some(key) = is_behind.filter(|_| !is_reopened(one.id)) {
+                    return Err(format!("{} is in memory, and an older one with key {key} is not", one.id));
+                }
+                continue;
+            }
+            // One that follows a parked one is outside as well, and the store does not know.
+            let is_on_shelf = people(&one.keys).all(|key| self.window.is_shelved(key, true))
+                || !one.parked && one.keys.iter().all(|key| self.window.is_shelved(*key, false));
+            if !is_on_shelf || self.window.is_shelf_empty() {
+                return Err(format!("{} is neither in memory nor on the shelf", one.id));
+            }
+            let may_be_outside = !one.parked && people(&one.keys).any(|key| self.window.is_shelved(key, true));
+            if !is_reopened(one.id) && !may_be_outside {
+                match one.parked {
+                    true => passed_parked.extend(people(&one.keys)),
+                    false => passed_lined.extend(one.keys.iter().copied()),
+                }
+            }
+        }
+        Ok(())
+    }
+}

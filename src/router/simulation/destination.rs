@@ -1,0 +1,114 @@
+//! The destination of a history: it knows people by their keys, and has moods.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use crate::action::{Failure, Kind, Outcome};
+use crate::delivery::{Exchange, Id};
+use crate::destination::{Allowance, Performed};
+use crate::instant::Timestamp;
+use crate::store::Owed;
+
+/// Makes the contact of everybody it is about.
+pub(super) const MAKES: &str = "makes";
+/// Comes too early until one of those it is about is known, if it is about anybody.
+pub(super) const NEEDS: &str = "needs";
+/// Needs nobody.
+pub(super) const PLAIN: &str = "plain";
+/// Is never taken.
+pub(super) const BAD: &str = "bad";
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Mood {
+    Well,
+    /// One in ten answers is as when it is flaky.
+    Ordinary,
+    Flaky,
+    Down,
+    Unauthorized,
+}
+
+pub(super) struct Destination {
+    pub(super) mood: Mood,
+    contacts: BTreeSet<u64>,
+    /// How often each was done.
+    pub(super) done: BTreeMap<Id, u32>,
+    /// How often each was done and could not be known to be.
+    pub(super) unknown: BTreeMap<Id, u32>,
+}
+
+impl Destination {
+    pub(super) fn new() -> Destination {
+        let (contacts, done, unknown) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
+        Destination { mood: Mood::Well, contacts, done, unknown }
+    }
+
+    /// What a request comes to.
+    pub(super) fn perform(&mut self, owed: &Owed, now: Timestamp, rng: &mut Rng) -> Performed {
+        let mood = match self.mood {
+            Mood::Ordinary if rng.u8(..10) == 0 => Mood::Flaky,
+            mood => mood,
+        };
+        let is_flaky = mood == Mood::Flaky;
+        match rng.u8(..10) {
+            _ if mood == Mood::Unauthorized => failed(Kind::Unauthorized, None),
+            0..6 if mood == Mood::Down => failed(Kind::Unavailable, None),
+            _ if mood == Mood::Down => failed(Kind::Unknown, None),
+            0 if is_flaky => failed(Kind::Unavailable, Some(Duration::from_secs(rng.u64(..60)))),
+            1 if is_flaky => failed(Kind::Unavailable, None),
+            2 if is_flaky => failed(Kind::Throttled, Some(Duration::from_secs(rng.u64(1..30)))),
+            3 if is_flaky => failed(Kind::Throttled, None),
+            4 if is_flaky => failed(Kind::Unknown, None),
+            5 if is_flaky => {
+                if self.take(owed).is_ok() {
+                    *self.unknown.entry(owed.id).or_default() += 1;
+                }
+                failed(Kind::Unknown, None)
+            }
+            6 if is_flaky => {
+                let resets_at = now + Duration::from_secs(rng.u64(1..10));
+                let allowance = Some(Allowance { limit: 100, remaining: rng.u32(..5), resets_at });
+                Performed { allowance, ..self.answer(owed) }
+            }
+            _ => self.answer(owed),
+        }
+    }
+
+    /// A request arrives, and nobody hears of it.
+    pub(super) fn perform_unheard(&mut self, owed: &Owed) {
+        if matches!(self.mood, Mood::Well | Mood::Ordinary | Mood::Flaky) && self.take(owed).is_ok() {
+            *self.unknown.entry(owed.id).or_default() += 1;
+        }
+    }
+
+    fn answer(&mut self, owed: &Owed) -> Performed {
+        match self.take(owed) {
+            Ok(()) => Performed { result: Ok(Outcome::Delivered(Vec::new())), ..failed(Kind::Rejected, None) },
+            Err(kind) => failed(kind, None),
+        }
+    }
+
+    fn take(&mut self, owed: &Owed) -> Result<(), Kind> {
+        let people = || owed.delivery.keys.iter().copied().filter(|key| key % 2 == 0);
+        match &*owed.delivery.action {
+            BAD => return Err(Kind::Rejected),
+            NEEDS if people().count() > 0 && !people().any(|key| self.contacts.contains(&key)) => {
+                return Err(Kind::TooEarly);
+            }
+            MAKES => self.contacts.extend(people()),
+            _ => {}
+        }
+        *self.done.entry(owed.id).or_default() += 1;
+        Ok(())
+    }
+}
+
+fn failed(kind: Kind, retry_after: Option<Duration>) -> Performed {
+    let failure = Failure { retry_after, ..Failure::new(kind, kind.name(), "it did not work") };
+    let (method, path, body) = ("POST".into(), "/".to_owned(), None);
+    let status = (kind != Kind::Unavailable && kind != Kind::Unknown).then_some(400);
+    let exchanges = vec![Exchange { method, path, body, status, reply: String::new() }];
+    Performed { exchanges, ..Performed::failed(failure) }
+}

@@ -1,0 +1,639 @@
+//! One history: what happens when, drawn by a seed.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use jiff::SignedDuration;
+
+use super::destination::{BAD, Destination, MAKES, Mood, NEEDS, PLAIN};
+use super::ledger::{Event, Ledger, joining};
+use super::oracle::{self, Told};
+use crate::delivery::{Id, Position, Progress, Status, retry};
+use crate::instant::Timestamp;
+use crate::router::PaceSettings;
+use crate::router::attempt::{Attempted, Next, Times, conclude};
+use crate::router::bring::Finished;
+use crate::router::conductor::{Begin, Bounds, Conductor, Generation, Joining, Step, size};
+use crate::router::pace::Pace;
+use crate::store::Owed;
+
+/// More than any history needs.
+const HAPPENINGS_MAX: usize = 20_000;
+/// A full check is made after so many happenings.
+const CHECK_EVERY: usize = 16;
+/// More than can be done at once.
+const STEPS_MAX: usize = 1_000;
+const MINUTE: u64 = 60;
+const HOUR: u64 = 3600;
+
+/// Something that happens.
+#[derive(Debug)]
+enum What {
+    Accept,
+    Route,
+    /// The next message reaches the conductor.
+    Mail(u64),
+    Ends(u64, usize),
+    Durable(u64, usize),
+    Page(u64, Vec<Joining>),
+    Probed(u64, Generation),
+    Wake,
+    Crash,
+    Start,
+    SetClock,
+    Mood,
+    Off,
+    On,
+    Rebuild,
+    Pause,
+    Resume,
+    Remove,
+    Reopen,
+    /// From here on nothing goes wrong any more.
+    Calm,
+}
+
+#[derive(Debug)]
+enum Message {
+    Routed(Vec<Joining>),
+    Unseen(usize, Id),
+    Reopened(Joining),
+    Use(bool),
+    Off,
+}
+
+impl Message {
+    fn told(&self) -> String {
+        match self {
+            Message::Routed(joining) => {
+                format!("  routed {}", joining.iter().map(|one| one.id.to_string()).collect::<Vec<_>>().join(" "))
+            }
+            Message::Unseen(count, last) => format!("  routed {count}, the last of them {last}"),
+            Message::Reopened(one) => format!("  {} is open again", one.id),
+            Message::Use(is_rebuilt) => format!("  on, {}", if *is_rebuilt { "built anew" } else { "as it was" }),
+            Message::Off => "  off".to_owned(),
+        }
+    }
+}
+
+/// An attempt under way.
+struct Flight {
+    begin: Begin,
+    owed: Option<Owed>,
+    held: usize,
+    at: Timestamp,
+    attempted: Option<Attempted>,
+}
+
+pub(super) struct History {
+    rng: Rng,
+    /// Since the beginning; only goes on.
+    time: Duration,
+    /// How far the clock is off.
+    skew: SignedDuration,
+    agenda: BTreeMap<(Duration, u64), What>,
+    number: u64,
+    ledger: Ledger,
+    destination: Destination,
+    retry: retry::Settings,
+    pace: PaceSettings,
+    bounds: Bounds,
+    conductor: Option<Conductor>,
+    /// Counts processes: what belongs to an earlier one does not happen any more.
+    life: u64,
+    /// The one alarm that is set.
+    wake: (Duration, u64),
+    mail: VecDeque<Message>,
+    /// Opened again, and the conductor does not know yet.
+    unheard: BTreeSet<Id>,
+    flights: BTreeMap<usize, Flight>,
+    told: Told,
+    is_off: bool,
+    /// An operator paused it, as the clock said then.
+    paused: Option<Timestamp>,
+    is_calm: bool,
+    calm_since: Duration,
+    /// Since when a delivery comes too early.
+    too_early_since: BTreeMap<Id, Duration>,
+    log: Option<Vec<String>>,
+    happenings: usize,
+}
+
+impl History {
+    pub(super) fn new(seed: u64, is_told: bool) -> History {
+        let mut rng = Rng::with_seed(seed);
+        // In half of the histories whoever comes too early waits for hours, and only being woken helps.
+        let is_patient = rng.bool();
+        let retry = retry::Settings {
+            first_wait_secs: if is_patient { 0.01 } else { 1.0 },
+            wait_max_secs: if is_patient { 5.0 * HOUR as f64 } else { 300.0 },
+            too_early_first_wait_secs: if is_patient { 5.0 * HOUR as f64 } else { 10.0 },
+            too_early_max_secs: if is_patient { 200 * HOUR } else { HOUR },
+            ..retry::Settings::default()
+        };
+        let bounds = match rng.u8(..8) {
+            0 => Bounds::default(),
+            // From the shelf one may be fetched only when its time comes.
+            1..6 if is_patient => Bounds::default(),
+            _ if is_patient => Bounds { lined: 400, parked: 400, page: 5 },
+            _ => Bounds { lined: rng.usize(2..12), parked: rng.usize(2..8), page: rng.usize(2..20) },
+        };
+        let mut history = History {
+            pace: PaceSettings { at_once_max: rng.usize(1..6), ..PaceSettings::default() },
+            rng,
+            time: Duration::ZERO,
+            skew: SignedDuration::ZERO,
+            agenda: BTreeMap::new(),
+            number: 0,
+            ledger: Ledger::default(),
+            destination: Destination::new(),
+            retry,
+            bounds,
+            conductor: None,
+            life: 0,
+            wake: (Duration::ZERO, 0),
+            mail: VecDeque::new(),
+            unheard: BTreeSet::new(),
+            flights: BTreeMap::new(),
+            told: Told::default(),
+            is_off: false,
+            paused: None,
+            is_calm: false,
+            calm_since: Duration::ZERO,
+            too_early_since: BTreeMap::new(),
+            log: is_told.then(Vec::new),
+            happenings: 0,
+        };
+        history.plan(is_patient);
+        history
+    }
+
+    /// Everything that happened, a line for each.
+    pub(super) fn told(&self) -> String {
+        self.log.as_deref().unwrap_or_default().join("\n")
+    }
+
+    /// Draws what happens, and when.
+    fn plan(&mut self, is_patient: bool) {
+        let length = Duration::from_secs(*self.rng.choice([2, 30, 10 * MINUTE, HOUR].iter()).expect("there are some"));
+        let at = |history: &mut History, most: u32, what: fn() -> What| {
+            for _ in 0..history.rng.u32(..=most) {
+                let time = length.mul_f64(history.rng.f64());
+                history.plan_at(time, what());
+            }
+        };
+        at(self, 14, || What::Accept);
+        at(self, 3, || What::Crash);
+        // A wait that a wrong clock wrote may last as long as any, which the patient would not tell from being forgotten.
+        at(self, if is_patient { 0 } else { 2 }, || What::SetClock);
+        at(self, 6, || What::Mood);
+        at(self, 2, || What::Off);
+        at(self, 2, || What::Rebuild);
+        at(self, 1, || What::Pause);
+        at(self, 1, || What::Remove);
+        at(self, 2, || What::Reopen);
+        self.plan_at(length, What::Calm);
+        self.plan_at(Duration::ZERO, What::Start);
+        if is_patient {
+            return;
+        }
+        // Days in which nothing is sent count for no age.
+        if self.rng.u8(..4) == 0 {
+            let what = [What::Off, What::Crash].into_iter().nth(self.rng.usize(..2)).expect("there are two");
+            self.plan_at(length / 2, what);
+        }
+    }
+
+    fn plan_at(&mut self, time: Duration, what: What) {
+        self.number += 1;
+        self.agenda.insert((time, self.number), what);
+    }
+
+    fn plan_in(&mut self, most: Duration, what: What) {
+        let time = self.time + most.mul_f64(self.rng.f64());
+        self.plan_at(time, what);
+    }
+
+    fn now(&self) -> Timestamp {
+        let start = Timestamp::from_second(1_767_225_600).expect("it is a date");
+        start + SignedDuration::try_from(self.time).expect("it is short") + self.skew
+    }
+
+    fn tell(&mut self, line: impl FnOnce(&History) -> String) {
+        if self.log.is_some() {
+            let line = format!("{:>12.3} {}", self.time.as_secs_f64(), line(self));
+            self.log.iter_mut().for_each(|log| log.push(line.clone()));
+        }
+    }
+
+    /// Runs it to its end.
+    pub(super) fn run(&mut self) -> Result<usize, String> {
+        while let Some(((time, _), what)) = self.agenda.pop_first() {
+            self.time = time;
+            self.happenings += 1;
+            if self.happenings > HAPPENINGS_MAX {
+                return Err("it does not come to its end".to_owned());
+            }
+            match &what {
+                What::Wake => {}
+                What::Page(_, page) => {
+                    let page = page.iter().map(|one| one.id.to_string()).collect::<Vec<_>>().join(" ");
+                    self.tell(|_| format!("page {page}"));
+                }
+                what => self.tell(|_| format!("{what:?}")),
+            }
+            self.happen(what)?;
+            self.conduct()?;
+            if self.is_calm && self.is_over() {
+                oracle::ended(&self.ledger, &self.destination)?;
+                return Ok(self.happenings);
+            }
+            let limit = if self.retry.first_wait_secs < 1.0 { HOUR } else { 4 * HOUR };
+            if self.is_calm && self.time > self.calm_since + Duration::from_secs(limit) {
+                let open = self.ledger.deliveries.values().filter(|owed| !owed.progress.status.is_settled());
+                let open: Vec<_> = open.map(|owed| format!("{} {:?}", owed.id, owed.progress.status)).collect();
+                return Err(format!("these wait in vain: {}", open.join(", ")));
+            }
+        }
+        Err("nothing happens any more".to_owned())
+    }
+
+    fn is_over(&self) -> bool {
+        let is_routed = self.ledger.routed == self.ledger.events.len();
+        is_routed && self.ledger.deliveries.values().all(|owed| owed.progress.status.is_settled())
+    }
+
+    fn happen(&mut self, what: What) -> Result<(), String> {
+        let now = self.now();
+        match what {
+            What::Accept => self.accept(),
+            What::Route => self.route(),
+            What::Mail(life) if life == self.life => self.hear(now),
+            What::Ends(life, flight) if life == self.life => return self.end(flight),
+            What::Durable(life, flight) if life == self.life => self.write(flight, now),
+            What::Page(life, page) if life == self.life => {
+                self.conductor.iter_mut().for_each(|conductor| conductor.page(page.clone(), now));
+            }
+            What::Probed(life, generation) if life == self.life => self.probed(generation, now),
+            What::Mail(_) | What::Ends(..) | What::Durable(..) | What::Page(..) | What::Probed(..) | What::Wake => {}
+            What::Crash => self.crash(),
+            What::Start => self.start(now),
+            What::SetClock => self.set_clock(),
+            What::Mood => self.change_mood(),
+            What::Off | What::On => self.switch(matches!(what, What::On)),
+            What::Rebuild => self.post(Message::Use(true)),
+            What::Pause => self.pause(now),
+            What::Resume => self.paused = None,
+            What::Remove => self.remove(),
+            What::Reopen => self.reopen(),
+            What::Calm => self.calm(),
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self) {
+        for _ in 0..self.rng.usize(1..5) {
+            let keys = self.draw_keys();
+            let does = (0..self.rng.usize(..4)).map(|_| self.draw_deed()).collect();
+            self.ledger.events.push(Event { keys, does, accepted_at: self.now() });
+        }
+        self.plan_in(Duration::from_millis(50), What::Route);
+    }
+
+    /// A user id, an anonymous id, an address, a company: each perhaps. Those of people are even.
+    fn draw_keys(&mut self) -> Vec<u64> {
+        let mut keys = Vec::new();
+        for (kind, one_in) in [(10, 2), (20, 2), (30, 3), (41, 5)] {
+            let is_company = kind % 2 == 1;
+            // Calls about a company stay in memory behind one that rests, and there are more than fit.
+            if self.rng.u8(..one_in) == 0 && !(is_company && self.retry.first_wait_secs < 1.0) {
+                keys.push(kind + 2 * self.rng.u64(..3));
+            }
+        }
+        keys
+    }
+
+    fn draw_deed(&mut self) -> &'static str {
+        match self.rng.u8(..10) {
+            0..2 => MAKES,
+            2..6 => NEEDS,
+            6 => BAD,
+            _ => PLAIN,
+        }
+    }
+
+    fn route(&mut self) {
+        if self.conductor.is_none() {
+            return;
+        }
+        let mut routed = Vec::new();
+        while self.ledger.routed < self.ledger.events.len() && routed.len() < 8 {
+            routed.extend(self.ledger.route());
+        }
+        if let Some(last) = routed.last().map(|owed| owed.id) {
+            let is_seen = self.rng.u8(..5) != 0;
+            let count = routed.len();
+            let joining: Vec<Joining> = routed.into_iter().map(Joining::new).collect();
+            self.post(if is_seen { Message::Routed(joining) } else { Message::Unseen(count, last) });
+        }
+        if self.ledger.routed < self.ledger.events.len() {
+            self.plan_in(Duration::from_millis(5), What::Route);
+        }
+    }
+
+    fn post(&mut self, message: Message) {
+        if self.conductor.is_some() {
+            self.mail.push_back(message);
+            self.plan_in(Duration::from_millis(5), What::Mail(self.life));
+        }
+    }
+
+    fn hear(&mut self, now: Timestamp) {
+        let Some(message) = self.mail.pop_front() else { return };
+        self.tell(|_| message.told());
+        let Some(conductor) = &mut self.conductor else { return };
+        match message {
+            Message::Routed(joining) => conductor.routed(joining, now),
+            Message::Unseen(count, last) => conductor.routed_unseen(count, last),
+            Message::Reopened(joining) => {
+                self.unheard.remove(&joining.id);
+                conductor.reopened(vec![joining], now);
+            }
+            Message::Use(is_rebuilt) => {
+                conductor.use_now(is_rebuilt, now);
+                self.told.is_off = false;
+                if is_rebuilt {
+                    self.told.generation += 1;
+                    self.told.quiet_until = Duration::ZERO;
+                }
+            }
+            Message::Off => {
+                conductor.off();
+                self.told.is_off = true;
+            }
+        }
+    }
+
+    /// Has the conductor decide until there is nothing more to do, and checks it.
+    fn conduct(&mut self) -> Result<(), String> {
+        let now = self.now();
+        let paused = self.paused;
+        self.conductor.iter_mut().for_each(|conductor| conductor.pause(paused));
+        let mut steps = 0;
+        while let Some(step) = self.conductor.as_mut().and_then(|conductor| conductor.next(now)) {
+            steps += 1;
+            if steps > STEPS_MAX {
+                return Err("the conductor does not come to its end".to_owned());
+            }
+            match step {
+                Step::Begin(begin) => self.begin(begin, now)?,
+                Step::Read(read) => {
+                    self.tell(|history| {
+                        let conductor = history.conductor.as_ref().map(Conductor::told);
+                        format!("  {read:?}: {}", conductor.unwrap_or_default())
+                    });
+                    let page = self.ledger.open(read.after, read.max);
+                    self.plan_in(Duration::from_millis(20), What::Page(self.life, page));
+                }
+                Step::Probe(generation) => {
+                    self.plan_in(Duration::from_secs(1), What::Probed(self.life, generation));
+                }
+            }
+        }
+        let Some(conductor) = &mut self.conductor else { return Ok(()) };
+        if self.happenings.is_multiple_of(CHECK_EVERY) {
+            let mut open = self.ledger.open(None, usize::MAX);
+            open.retain(|one| !self.unheard.contains(&one.id));
+            conductor.check(&open, |id| self.ledger.reopened.contains(&id))?;
+        }
+        let wake_at = conductor.wake_at(now);
+        let pause = Duration::try_from(wake_at.duration_since(now)).unwrap_or_default();
+        // A timer rings a little late.
+        let at = self.time + pause + Duration::from_micros(1);
+        self.agenda.remove(&self.wake);
+        self.plan_at(at, What::Wake);
+        self.wake = (at, self.number);
+        Ok(())
+    }
+
+    fn begin(&mut self, begin: Begin, now: Timestamp) -> Result<(), String> {
+        let conductor = self.conductor.as_ref().expect("somebody decided");
+        let id = begin.id;
+        if self.paused.is_some() {
+            return Err(format!("{id} is attempted although it is paused"));
+        }
+        let is_flying = |id: Id| self.flights.values().any(|flight| flight.begin.id == id);
+        oracle::begins(&begin, &self.told, (self.time, &is_flying), (&self.ledger, conductor))?;
+        let held = begin.owed.as_deref().map_or(0, size);
+        let owed = match &begin.owed {
+            Some(owed) if !self.ledger.removed.contains(&id.position) => Some((**owed).clone()),
+            _ => self.ledger.deliveries.get(&id).cloned(),
+        };
+        self.tell(|_| format!("  {id} begins{}", if begin.outside { ", outside" } else { "" }));
+        let number = self.number as usize;
+        self.flights.insert(number, Flight { begin, owed, held, at: now, attempted: None });
+        let most = Duration::from_millis(*self.rng.choice([5, 500, 20_000].iter()).expect("there are some"));
+        self.plan_in(most, What::Ends(self.life, number));
+        Ok(())
+    }
+
+    fn end(&mut self, number: usize) -> Result<(), String> {
+        let now = self.now();
+        let flight = self.flights.get_mut(&number).expect("it is under way");
+        let outside = flight.begin.outside;
+        if let Some(owed) = flight.owed.take() {
+            let performed = self.destination.perform(&owed, now, &mut self.rng);
+            let (standstills, luck) = (&flight.begin.standstills, if outside { 1.0 } else { self.rng.f64() });
+            let times = Times { at: flight.at.min(now), now, standstills, luck };
+            let attempted = conclude(owed, performed, outside, &self.retry, &times);
+            flight.attempted = Some(attempted);
+            self.check_age(number)?;
+        }
+        self.plan_in(Duration::from_millis(20), What::Durable(self.life, number));
+        Ok(())
+    }
+
+    /// Nobody is given up on before the time.
+    fn check_age(&mut self, number: usize) -> Result<(), String> {
+        let Some(attempted) = &self.flights[&number].attempted else { return Ok(()) };
+        let (id, progress) = (attempted.owed.id, attempted.owed.progress.clone());
+        let outcome = progress.story.last().map(|attempt| attempt.outcome.to_string()).unwrap_or_default();
+        self.tell(|_| format!("  {id} {outcome}: {:?}", progress.status));
+        if outcome != "too_early" {
+            if outcome != "throttled" && outcome != "unauthorized" {
+                self.too_early_since.remove(&id);
+            }
+            return Ok(());
+        }
+        let since = *self.too_early_since.entry(id).or_insert(self.time);
+        let least = Duration::from_secs(self.retry.too_early_max_secs.saturating_sub(10 * MINUTE));
+        match progress.status {
+            Status::DeadLetter { .. } if self.time - since < least => {
+                Err(format!("{id} is given up on after {:?}", self.time - since))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn write(&mut self, number: usize, now: Timestamp) {
+        let Flight { begin, held, attempted, .. } = self.flights.remove(&number).expect("it is under way");
+        let finished = match attempted {
+            Some(attempted) => {
+                let progress: Progress = attempted.owed.progress.clone();
+                self.ledger.settle(begin.id, &progress);
+                let conductor_heeds = begin.generation == self.told.generation;
+                if conductor_heeds {
+                    self.note(&attempted, now);
+                }
+                Finished::of(attempted, held)
+            }
+            None => Finished::unmade(begin.id, held),
+        };
+        if let Some(conductor) = &mut self.conductor {
+            conductor.finished(begin.generation, finished, now);
+        }
+    }
+
+    fn note(&mut self, attempted: &Attempted, now: Timestamp) {
+        match attempted.next {
+            Next::Quiet(until) => {
+                let wait = Duration::try_from(until.duration_since(now)).unwrap_or_default().min(Pace::QUIET_MAX);
+                self.told.quiet_until = self.told.quiet_until.max(self.time + wait);
+            }
+            Next::Unauthorized => self.told.is_unauthorized = true,
+            _ => {}
+        }
+    }
+
+    fn probed(&mut self, generation: Generation, now: Timestamp) {
+        let works = self.destination.mood != Mood::Unauthorized;
+        if works && generation == self.told.generation {
+            self.told.is_unauthorized = false;
+        }
+        self.conductor.iter_mut().for_each(|conductor| conductor.probed(generation, works, now));
+    }
+
+    fn crash(&mut self) {
+        if self.is_calm || self.conductor.take().is_none() {
+            return;
+        }
+        self.life += 1;
+        self.mail.clear();
+        self.unheard.clear();
+        for flight in std::mem::take(&mut self.flights).into_values() {
+            match (flight.owed, flight.attempted) {
+                (Some(owed), _) if self.rng.bool() => self.destination.perform_unheard(&owed),
+                // It was done, and nobody wrote it down.
+                (_, Some(Attempted { owed, .. })) if matches!(owed.progress.status, Status::Delivered { .. }) => {
+                    *self.destination.unknown.entry(owed.id).or_default() += 1;
+                }
+                _ => {}
+            }
+        }
+        let down = *self.rng.choice([1, 30, 4 * 24 * HOUR].iter()).expect("there are some");
+        self.plan_in(Duration::from_secs(down), What::Start);
+    }
+
+    fn start(&mut self, now: Timestamp) {
+        if self.conductor.is_some() {
+            return;
+        }
+        let open = self.ledger.open(None, usize::MAX).len() as u64;
+        let settings = (&self.pace, &self.retry);
+        let name: Arc<str> = "intercom".into();
+        self.conductor = Some(Conductor::new(name, settings, (self.bounds, open, self.ledger.last()), now));
+        self.told = Told::default();
+        if self.is_off {
+            self.post(Message::Off);
+        }
+        self.plan_in(Duration::from_millis(5), What::Route);
+    }
+
+    fn set_clock(&mut self) {
+        if self.is_calm {
+            return;
+        }
+        let most = *self.rng.choice([3, 2 * HOUR as i64, 5 * 24 * HOUR as i64].iter()).expect("there are some");
+        let by = SignedDuration::from_millis(self.rng.i64(-1000 * most..=1000 * most));
+        self.skew += by;
+        if by.is_positive() {
+            // It seems to be over.
+            self.told.quiet_until = Duration::ZERO;
+        }
+    }
+
+    fn change_mood(&mut self) {
+        if self.is_calm {
+            return;
+        }
+        let moods = [Mood::Well, Mood::Ordinary, Mood::Flaky, Mood::Down, Mood::Unauthorized];
+        self.destination.mood = moods[self.rng.usize(..moods.len())];
+        if matches!(self.destination.mood, Mood::Down | Mood::Unauthorized) {
+            self.plan_in(Duration::from_secs(MINUTE), What::Mood);
+        }
+    }
+
+    fn switch(&mut self, on: bool) {
+        if self.is_calm && !on || self.is_off != on {
+            return;
+        }
+        self.is_off = !on;
+        self.post(if on { Message::Use(false) } else { Message::Off });
+        if !on {
+            let most =
+                *self.rng.choice([5, 5, 5, 30 * MINUTE, 30 * MINUTE, 4 * 24 * HOUR].iter()).expect("there are some");
+            self.plan_in(Duration::from_secs(most), What::On);
+        }
+    }
+
+    fn pause(&mut self, now: Timestamp) {
+        if self.is_calm || self.paused.is_some() {
+            return;
+        }
+        self.paused = Some(now);
+        let most = *self.rng.choice([5, 30 * MINUTE].iter()).expect("there are some");
+        self.plan_in(Duration::from_secs(most), What::Resume);
+    }
+
+    fn remove(&mut self) {
+        if self.ledger.events.is_empty() {
+            return;
+        }
+        let position = Position(self.rng.usize(..self.ledger.events.len()) as u64 + 1);
+        self.ledger.remove(position);
+    }
+
+    fn reopen(&mut self) {
+        let is_dead = |owed: &&mut Owed| matches!(owed.progress.status, Status::DeadLetter { .. });
+        let mut dead: Vec<&mut Owed> = self.ledger.deliveries.values_mut().filter(is_dead).collect();
+        if dead.is_empty() {
+            return;
+        }
+        let owed = dead.swap_remove(self.rng.usize(..dead.len()));
+        owed.progress = Progress::new();
+        let joining = joining(owed);
+        let id = owed.id;
+        self.ledger.reopened.insert(id);
+        if self.conductor.is_some() {
+            self.unheard.insert(id);
+        }
+        self.too_early_since.remove(&id);
+        self.post(Message::Reopened(joining));
+    }
+
+    /// Every contact is made, and the destination is well.
+    fn calm(&mut self) {
+        if self.conductor.is_none() || self.is_off || self.paused.is_some() {
+            return self.plan_at(self.time + Duration::from_secs(20 * MINUTE), What::Calm);
+        }
+        self.is_calm = true;
+        self.calm_since = self.time;
+        self.destination.mood = Mood::Well;
+        for key in [10, 20, 30].into_iter().flat_map(|kind| [kind, kind + 2, kind + 4]) {
+            self.ledger.events.push(Event { keys: vec![key], does: vec![MAKES], accepted_at: self.now() });
+        }
+        self.plan_in(Duration::from_millis(50), What::Route);
+    }
+}

@@ -1,0 +1,196 @@
+//! One connection's stage: does what its conductor says, and tells it what came of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::bring::{Finished, bring};
+use super::conductor::{Begin, Conductor, Generation, Joining, Read, Step};
+use super::{Connection, STORE_PATIENCE, Surroundings};
+use crate::delivery::Id;
+use crate::instant::Timestamp;
+use crate::store::Store;
+
+/// What a stage is told.
+pub(super) enum Message {
+    /// These were routed.
+    Routed(Vec<Joining>),
+    /// These had ended and are open again.
+    Reopened(Vec<Joining>),
+    /// So many were routed, the last of them this one.
+    Unseen(usize, Id),
+    /// Attempts are made on this connection from now on.
+    Use(Arc<Connection>),
+    /// No attempt is begun until there is a connection again.
+    Off,
+}
+
+/// Deliveries on their way to a stage that has not looked, at most; what is beyond, it reads.
+const UNHEARD_MAX: usize = 4096;
+
+/// The way to a stage. Telling it something never waits.
+pub(super) struct Inbox {
+    messages: mpsc::UnboundedSender<Message>,
+    unheard: Arc<AtomicUsize>,
+}
+
+impl Inbox {
+    /// What was routed, in order. Nothing is lost when nobody hears it: it is in the store.
+    pub(super) fn routed(&self, joining: Vec<Joining>) {
+        let Some(last) = joining.last().map(|one| one.id) else { return };
+        let count = joining.len();
+        let unheard = self.unheard.fetch_add(count, Ordering::Relaxed);
+        if unheard > UNHEARD_MAX {
+            self.unheard.fetch_sub(count, Ordering::Relaxed);
+            return self.tell(Message::Unseen(count, last));
+        }
+        self.tell(Message::Routed(joining));
+    }
+
+    pub(super) fn tell(&self, message: Message) {
+        // A stage ends only when everything stops.
+        let _ = self.messages.send(message);
+    }
+}
+
+/// What came back from a task.
+enum Done {
+    Attempt(Generation, Finished),
+    Probe(Generation, bool),
+    Page(Vec<Joining>),
+}
+
+pub(super) struct Stage {
+    connection: Arc<Connection>,
+    store: Arc<dyn Store>,
+    surroundings: Surroundings,
+    conductor: Conductor,
+    running: JoinSet<Done>,
+    messages: mpsc::UnboundedReceiver<Message>,
+    unheard: Arc<AtomicUsize>,
+    oldest: Arc<AtomicI64>,
+}
+
+impl Stage {
+    /// A stage and the way to it.
+    pub(super) fn new(
+        connection: Arc<Connection>,
+        store: Arc<dyn Store>,
+        surroundings: Surroundings,
+        conductor: Conductor,
+        oldest: Arc<AtomicI64>,
+    ) -> (Stage, Inbox) {
+        let (sender, messages) = mpsc::unbounded_channel();
+        let unheard = Arc::<AtomicUsize>::default();
+        let inbox = Inbox { messages: sender, unheard: unheard.clone() };
+        let running = JoinSet::new();
+        (Stage { connection, store, surroundings, conductor, running, messages, unheard, oldest }, inbox)
+    }
+
+    /// Works until it is stopped; then waits for what is under way.
+    pub(super) async fn run(mut self, mut stopped: watch::Receiver<bool>) {
+        let mut pauses = self.surroundings.pauses.watch();
+        loop {
+            let now = self.now();
+            self.conductor.pause(self.surroundings.pauses.since(&self.connection.name));
+            while let Some(step) = self.conductor.next(now) {
+                self.start(step);
+            }
+            self.show(now);
+            let pause = Duration::try_from(self.conductor.wake_at(now).duration_since(now)).unwrap_or_default();
+            tokio::select! {
+                biased;
+                _ = stopped.wait_for(|stopped| *stopped) => break,
+                Some(done) = self.running.join_next() => self.finish(done.expect("a task of the stage does not panic")),
+                Some(message) = self.messages.recv() => self.hear(message),
+                Ok(()) = pauses.changed() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        while self.running.join_next().await.is_some() {}
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.surroundings.clock)()
+    }
+
+    fn hear(&mut self, message: Message) {
+        let now = self.now();
+        match message {
+            Message::Routed(joining) => {
+                self.unheard.fetch_sub(joining.len(), Ordering::Relaxed);
+                self.conductor.routed(joining, now);
+            }
+            Message::Reopened(joining) => self.conductor.reopened(joining, now),
+            Message::Unseen(count, last) => self.conductor.routed_unseen(count, last),
+            Message::Use(connection) => {
+                let is_rebuilt = !Arc::ptr_eq(&self.connection.destination, &connection.destination);
+                self.connection = connection;
+                self.conductor.use_now(is_rebuilt, now);
+            }
+            Message::Off => self.conductor.off(),
+        }
+    }
+
+    fn start(&mut self, step: Step) {
+        let (connection, store) = (self.connection.clone(), self.store.clone());
+        match step {
+            Step::Begin(begin) => {
+                let surroundings = self.surroundings.clone();
+                self.running.spawn(async move {
+                    let Begin { id, owed, outside, generation, standstills } = begin;
+                    let delivery = (id, owed, outside);
+                    Done::Attempt(generation, bring(&connection, &store, &surroundings, delivery, &standstills).await)
+                });
+            }
+            Step::Read(page) => {
+                self.running.spawn(async move { Done::Page(read(&*store, &connection.name, page).await) });
+            }
+            Step::Probe(generation) => {
+                self.running
+                    .spawn(async move { Done::Probe(generation, connection.destination.probe().await.is_ok()) });
+            }
+        }
+    }
+
+    fn finish(&mut self, done: Done) {
+        let now = self.now();
+        match done {
+            Done::Attempt(generation, finished) => self.conductor.finished(generation, finished, now),
+            Done::Probe(generation, works) => self.conductor.probed(generation, works, now),
+            Done::Page(page) => self.conductor.page(page, now),
+        }
+    }
+
+    /// Brings the gauges and the board up to date.
+    fn show(&mut self, now: Timestamp) {
+        let standing = self.conductor.standing(now);
+        let (name, metrics) = (&*self.connection.name, &self.connection.metrics);
+        let waiting = |why: &str| metrics.deliveries_waiting.with_label_values(&[name, why]);
+        metrics.deliveries_pending.with_label_values(&[name]).set(standing.pending as i64);
+        waiting("too_early").set(standing.waiting.too_early as i64);
+        waiting("retry").set(standing.waiting.retry as i64);
+        for reason in ["off", "operator", "unauthorized", "breaker", "throttled"] {
+            metrics.destination_paused.with_label_values(&[name, reason]).set((standing.hold == Some(reason)).into());
+        }
+        metrics.concurrency_limit.with_label_values(&[name]).set(standing.concurrency.limit as i64);
+        self.oldest.store(standing.oldest.map_or(0, |at| at.as_millisecond()), Ordering::Relaxed);
+        self.surroundings.board.put(&self.connection.name, standing);
+    }
+}
+
+async fn read(store: &dyn Store, name: &str, page: Read) -> Vec<Joining> {
+    loop {
+        match store.open(Some(name), page.after, page.max).await {
+            Ok(page) => return page.into_iter().map(Joining::stored).collect(),
+            Err(error) => {
+                // The store itself says once what is wrong.
+                tracing::debug!(%error, "The store is asked again in a second");
+                tokio::time::sleep(STORE_PATIENCE).await;
+            }
+        }
+    }
+}
