@@ -100,8 +100,19 @@ impl Conductor {
         if people(&parked.keys).any(|key| self.outside.first(key).is_none() && self.window.is_shelved(key, true)) {
             self.window.make_due();
         }
-        if delivered {
-            self.wake(&parked.keys);
+        match delivered {
+            true => self.wake(&parked.keys),
+            false => self.pass_on(&parked.keys),
+        }
+    }
+
+    /// One that stood first has ended without being delivered: it may have been woken in the place of those behind it, and
+    /// they have not been told. Each makes one attempt instead of resting.
+    fn pass_on(&mut self, keys: &[u64]) {
+        for key in people(keys) {
+            if let Some(parked) = self.outside.first(key).and_then(|id| self.parked.get_mut(&id)) {
+                parked.missed |= !parked.resting;
+            }
         }
     }
 
