@@ -24,6 +24,13 @@ pub(super) struct Filters {
     /// Only of events accepted before then.
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
+    #[command(flatten)]
+    who: Who,
+}
+
+/// Which person a command is about.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Who {
     /// Only of the person with this userId.
     #[arg(long, value_name = "ID")]
     user_id: Option<String>,
@@ -35,20 +42,30 @@ pub(super) struct Filters {
     email: Option<String>,
 }
 
+impl Who {
+    /// As the admin API calls them.
+    pub(super) fn pairs(&self) -> Pairs {
+        given([("user_id", &self.user_id), ("anonymous_id", &self.anonymous_id), ("email", &self.email)])
+    }
+}
+
+/// Those that have a value.
+pub(super) fn given<const N: usize>(all: [(&'static str, &Option<String>); N]) -> Pairs {
+    all.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
+}
+
 impl Filters {
     /// As the admin API calls them.
     pub(super) fn pairs(&self) -> Pairs {
-        let all = [
+        let mut pairs = given([
             ("destination", &self.destination),
             ("mapping", &self.mapping),
             ("code", &self.code),
             ("since", &self.since),
             ("until", &self.until),
-            ("user_id", &self.user_id),
-            ("anonymous_id", &self.anonymous_id),
-            ("email", &self.email),
-        ];
-        all.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
+        ]);
+        pairs.extend(self.who.pairs());
+        pairs
     }
 
     /// Whether none is given.

@@ -169,7 +169,8 @@ async fn watch(api: &Api, begun: Value) -> anyhow::Result<Value> {
     while job["state"] == "running" {
         bar.show(job["at"].as_u64().unwrap_or_default());
         tokio::time::sleep(LOOK).await;
-        job = api.get(&format!("/api/replays/{id}")).await?;
+        let goes_on = || format!("replay {id} goes on by itself; `interline replay show {id}` says how far it is");
+        job = api.get(&format!("/api/replays/{id}")).await.with_context(goes_on)?;
     }
     bar.finish();
     Ok(job)

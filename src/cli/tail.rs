@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::filters::{Pairs, query};
+use super::filters::{Who, given, query};
 use super::remote::Remote;
 use super::{Format, Verdict, print, runtime};
 
@@ -32,29 +32,19 @@ pub(super) struct Tail {
     /// Only deliveries that become this: pending, waiting, delivered, skipped or dead_letter.
     #[arg(long)]
     status: Option<String>,
-    /// Only of the person with this userId.
-    #[arg(long, value_name = "ID")]
-    user_id: Option<String>,
-    /// Only of the person with this anonymousId.
-    #[arg(long, value_name = "ID")]
-    anonymous_id: Option<String>,
-    /// Only of the person with this e-mail address.
-    #[arg(long)]
-    email: Option<String>,
+    #[command(flatten)]
+    who: Who,
 }
 
 impl Tail {
     pub(super) fn run(self) -> anyhow::Result<Verdict> {
-        let all = [
+        let mut pairs = given([
             ("source", &self.source),
             ("destination", &self.destination),
             ("mapping", &self.mapping),
             ("status", &self.status),
-            ("user_id", &self.user_id),
-            ("anonymous_id", &self.anonymous_id),
-            ("email", &self.email),
-        ];
-        let pairs: Pairs = all.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect();
+        ]);
+        pairs.extend(self.who.pairs());
         let api = self.remote.api_or_usual()?;
         let mut show = |line: &str| match self.format {
             Format::Json => print(line),

@@ -9,11 +9,11 @@ use super::attempt::{Attempted, Next, attempt};
 use super::conductor::size;
 use super::pace::Ended;
 use super::standstill::Standstills;
-use super::{Connection, STORE_PATIENCE, Surroundings};
+use super::{Connection, Surroundings, wait_for_store};
 use crate::action::{Kind, Warning};
 use crate::delivery::{Delivery, Id, Progress, Status, Steps};
 use crate::destination::Notes;
-use crate::store::{Error, Owed, Store};
+use crate::store::{Owed, Store};
 
 /// An attempt that has ended and was written down.
 pub(super) struct Finished {
@@ -91,14 +91,14 @@ async fn read(store: &dyn Store, id: Id) -> Option<Owed> {
     loop {
         match store.deliveries(vec![id]).await {
             Ok(mut found) => return found.pop(),
-            Err(error) => wait(&error).await,
+            Err(error) => wait_for_store(&error).await,
         }
     }
 }
 
 async fn write(store: &dyn Store, id: Id, progress: &Progress) {
     while let Err(error) = store.settle(vec![(id, progress.clone())]).await {
-        wait(&error).await;
+        wait_for_store(&error).await;
     }
 }
 
@@ -115,12 +115,6 @@ impl Notes for Notebook {
         progress.steps.extend(steps);
         Box::pin(async move { write(&*self.store, self.id, &progress).await })
     }
-}
-
-async fn wait(error: &Error) {
-    // The store itself says once what is wrong.
-    tracing::debug!(%error, "The store is asked again in a second");
-    tokio::time::sleep(STORE_PATIENCE).await;
 }
 
 impl Connection {

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::conductor::{Bounds, Conductor, Joining};
 use super::replay::Written;
 use super::stage::{Inbox, Message, Stage};
-use super::{Connection, LastWords, PaceSettings, STORE_PATIENCE, Surroundings};
+use super::{Connection, LastWords, PaceSettings, Surroundings, wait_for_store};
 use crate::delivery::{Id, Position};
 use crate::instant::Timestamp;
 use crate::store::{self, Open, Owed, Routed, Store};
@@ -288,12 +288,6 @@ impl Line {
         (self.connection, self.is_on) = (connection.clone(), true);
         self.inbox.tell(Message::Use(connection));
     }
-}
-
-async fn wait_for_store(error: &store::Error) {
-    // The store itself says once what is wrong.
-    tracing::debug!(%error, "The store is asked again in a second");
-    tokio::time::sleep(STORE_PATIENCE).await;
 }
 
 /// What conductors show of themselves: when the oldest open delivery was accepted, in Unix milliseconds; 0: none is open.

@@ -142,8 +142,13 @@ pub struct Router {
     store: Arc<dyn Store>,
 }
 
-/// How long to wait before asking a store again that could not take something.
-const STORE_PATIENCE: Duration = Duration::from_secs(1);
+/// Waits before a store is asked again that could not do something.
+async fn wait_for_store(error: &store::Error) {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    // The store itself says once what is wrong.
+    tracing::debug!(%error, "The store is asked again in a second");
+    tokio::time::sleep(PATIENCE).await;
+}
 
 impl Router {
     /// Takes up what is open in the store, then follows the log. Returns when both have begun; nobody waits for how much is

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::bring::{Finished, bring};
 use super::conductor::{Begin, Conductor, Generation, Joining, Read, Step};
-use super::{Connection, STORE_PATIENCE, Surroundings};
+use super::{Connection, Surroundings, wait_for_store};
 use crate::delivery::Id;
 use crate::instant::Timestamp;
 use crate::store::Store;
@@ -186,11 +186,7 @@ async fn read(store: &dyn Store, name: &str, page: Read) -> Vec<Joining> {
     loop {
         match store.open(Some(name), page.after, page.max).await {
             Ok(page) => return page.into_iter().map(Joining::stored).collect(),
-            Err(error) => {
-                // The store itself says once what is wrong.
-                tracing::debug!(%error, "The store is asked again in a second");
-                tokio::time::sleep(STORE_PATIENCE).await;
-            }
+            Err(error) => wait_for_store(&error).await,
         }
     }
 }

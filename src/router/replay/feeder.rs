@@ -11,7 +11,7 @@ use super::{Connections, Desk, STEP, Written};
 use crate::delivery::{Position, key};
 use crate::event::{Event, Replay};
 use crate::instant::Timestamp;
-use crate::router::STORE_PATIENCE;
+use crate::router::wait_for_store;
 use crate::store::{self, Store, Stored};
 
 /// Nothing is put into the log while more than this waits, so that a live event stands behind few repeated ones.
@@ -74,11 +74,7 @@ impl Feeder {
             match self.step(job).await {
                 Ok(true) => {}
                 Ok(false) => tokio::time::sleep(LOOK).await,
-                Err(error) => {
-                    // The store itself says once what is wrong.
-                    tracing::debug!(%error, "The store is asked again in a second");
-                    tokio::time::sleep(STORE_PATIENCE).await;
-                }
+                Err(error) => wait_for_store(&error).await,
             }
         }
     }
