@@ -31,29 +31,29 @@ async fn alive() -> HttpResponse {
 }
 
 async fn ready(admin: web::Data<Admin>) -> HttpResponse {
-    let draining = admin.health.is_draining();
+    let draining = admin.parts.health.is_draining();
     let trouble = store_trouble(&admin).await;
     let ready = !draining && trouble.is_none();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let store = trouble.unwrap_or_else(|| "ok".to_owned());
     let word = |standing: &serde_json::Value| standing["hold"].as_str().unwrap_or("ok").to_owned();
     let destinations: BTreeMap<_, _> =
-        (admin.standings)().into_iter().map(|(name, standing)| (name, word(&standing))).collect();
+        (admin.parts.standings)().into_iter().map(|(name, standing)| (name, word(&standing))).collect();
     HttpResponse::build(status).json(json!({
         "ready": ready,
         "draining": draining,
         "store": store,
-        "mappings": admin.health.refusal().unwrap_or_else(|| "ok".to_owned()),
+        "mappings": admin.parts.health.refusal().unwrap_or_else(|| "ok".to_owned()),
         "destinations": destinations,
     }))
 }
 
 /// What the last calls met, else what the store says to an empty accept.
 async fn store_trouble(admin: &Admin) -> Option<String> {
-    if let Some(trouble) = admin.health.trouble((admin.clock)()) {
+    if let Some(trouble) = admin.parts.health.trouble((admin.parts.clock)()) {
         return Some(trouble);
     }
-    match tokio::time::timeout(PROBE_TIMEOUT, admin.store.accept(Vec::new())).await {
+    match tokio::time::timeout(PROBE_TIMEOUT, admin.parts.store.accept(Vec::new())).await {
         Ok(Ok(_)) => None,
         Ok(Err(error)) => Some(error.to_string()),
         Err(_) => Some(format!("the store did not answer within {PROBE_TIMEOUT:?}")),
@@ -62,9 +62,9 @@ async fn store_trouble(admin: &Admin) -> Option<String> {
 
 async fn metrics(admin: web::Data<Admin>, caller: super::admin::Caller) -> Result<HttpResponse, Problem> {
     caller.check(&admin)?;
-    (admin.refresh)();
-    refresh(&admin.metrics, &admin.store.stats());
-    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "text/plain; version=0.0.4")).body(admin.metrics.render()))
+    (admin.parts.refresh)();
+    refresh(&admin.parts.metrics, &admin.parts.store.stats());
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "text/plain; version=0.0.4")).body(admin.parts.metrics.render()))
 }
 
 /// Sets the gauges that the store knows.

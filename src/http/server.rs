@@ -42,7 +42,7 @@ pub struct Running {
 pub fn start(settings: &ingest::Settings, doors: Doors, ingest: Ingest, admin: Admin) -> io::Result<Running> {
     let ingest_address = doors.ingest.local_addr()?;
     let admin_address = doors.admin.local_addr()?;
-    let health = Arc::clone(&admin.health);
+    let health = Arc::clone(&admin.parts.health);
     let (ingest, admin) = (web::Data::new(ingest), web::Data::new(admin));
     let public = HttpServer::new(move || ingest::app(ingest.clone()))
         .workers(workers(settings.workers))

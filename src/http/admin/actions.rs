@@ -53,7 +53,7 @@ pub async fn perform(
 ) -> Result<HttpResponse, Problem> {
     caller.check_write(&admin)?;
     let (name, action) = path.into_inner();
-    let hands = (admin.hands)();
+    let hands = (admin.parts.hands)();
     let hand = hands.iter().find(|hand| *hand.name == *name);
     let hand = hand.ok_or_else(|| {
         missing(Code::DestinationNotFound, "destination", &name, hands.iter().map(|hand| &*hand.name))

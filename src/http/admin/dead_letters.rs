@@ -29,9 +29,9 @@ const BY_MAX: usize = 100;
 /// `GET /api/dead-letters`: newest first, by the conditions that deliveries have.
 pub async fn list(admin: web::Data<Admin>, caller: Caller, request: HttpRequest) -> Result<HttpResponse, Problem> {
     caller.check(&admin)?;
-    let asked = Asked::of_query(request.query_string(), &["before", "limit"], (admin.clock)())?;
+    let asked = Asked::of_query(request.query_string(), &["before", "limit"], (admin.parts.clock)())?;
     let filter = Filter { status: Some(STATUS.to_owned()), ..asked.filter };
-    let page = filter::page(&*admin.store, filter, asked.limit).await.map_err(|error| trouble(&error))?;
+    let page = filter::page(&*admin.parts.store, filter, asked.limit).await.map_err(|error| trouble(&error))?;
     Ok(HttpResponse::Ok().json(rows("dead_letters", &page)))
 }
 
@@ -55,7 +55,7 @@ pub async fn show(admin: web::Data<Admin>, caller: Caller, id: web::Path<String>
 pub async fn export(admin: web::Data<Admin>, caller: Caller, request: HttpRequest) -> Result<HttpResponse, Problem> {
     caller.check(&admin)?;
     let query = request.query_string();
-    let asked = Asked::of_query(query, &["after", "limit"], (admin.clock)())?;
+    let asked = Asked::of_query(query, &["after", "limit"], (admin.parts.clock)())?;
     let is_limited = url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "limit");
     let left = if is_limited { asked.limit } else { usize::MAX };
     let filter = Filter { status: Some(STATUS.to_owned()), oldest_first: true, ..asked.filter };
@@ -76,7 +76,7 @@ type Rest = Option<(Filter, usize)>;
 
 /// The next lines of an export, and what comes after them.
 async fn piece(admin: &Admin, filter: Filter, left: usize) -> Result<(Bytes, Rest), Problem> {
-    let page = admin.store.list(filter.clone(), PIECE.min(left)).await.map_err(|error| trouble(&error))?;
+    let page = admin.parts.store.list(filter.clone(), PIECE.min(left)).await.map_err(|error| trouble(&error))?;
     let mut lines = Vec::new();
     for owed in &page.found {
         serde_json::to_writer(&mut lines, &story(admin, owed).await?).expect("a story is plain data");
@@ -101,17 +101,17 @@ pub async fn discard(admin: web::Data<Admin>, caller: Caller, body: Bytes) -> Re
 /// nothing is done. At most `limit` in one call, oldest first; `next` is the `after` of the next call.
 async fn handle(admin: &Admin, caller: &Caller, body: &[u8], deed: Deed) -> Result<HttpResponse, Problem> {
     caller.check_write(admin)?;
-    let order = Order::read(body, deed, (admin.clock)())?;
+    let order = Order::read(body, deed, (admin.parts.clock)())?;
     let (ids, next) = match order.which {
         Which::Ids(ids) => (ids, None),
         Which::Filter(filter, limit) => {
-            let page = filter::page(&*admin.store, *filter, limit).await.map_err(|error| trouble(&error))?;
+            let page = filter::page(&*admin.parts.store, *filter, limit).await.map_err(|error| trouble(&error))?;
             (page.found.iter().map(|owed| owed.id).collect(), page.next)
         }
     };
     let meant = ids.len();
     let handling = Handling { ids, deed: order.deed, by: order.by, dry_run: order.dry_run };
-    let left = (admin.letters)(handling).await.map_err(|error| trouble(&error))?;
+    let left = (admin.parts.letters)(handling).await.map_err(|error| trouble(&error))?;
     let done = meant - left.len();
     let next = next.map(|next| next.to_string());
     Ok(HttpResponse::Ok().json(json!({ "dry_run": order.dry_run, "done": done, "left": left, "next": next })))

@@ -20,8 +20,8 @@ const MORE: [&str; 3] = ["status", "before", "limit"];
 /// many deliveries had to be looked at.
 pub async fn list(admin: web::Data<Admin>, caller: Caller, request: HttpRequest) -> Result<HttpResponse, Problem> {
     caller.check(&admin)?;
-    let asked = Asked::of_query(request.query_string(), &MORE, (admin.clock)())?;
-    let page = filter::page(&*admin.store, asked.filter, asked.limit).await.map_err(|error| trouble(&error))?;
+    let asked = Asked::of_query(request.query_string(), &MORE, (admin.parts.clock)())?;
+    let page = filter::page(&*admin.parts.store, asked.filter, asked.limit).await.map_err(|error| trouble(&error))?;
     Ok(HttpResponse::Ok().json(rows("deliveries", &page)))
 }
 
@@ -40,14 +40,14 @@ pub async fn show(admin: web::Data<Admin>, caller: Caller, id: web::Path<String>
 
 /// One delivery.
 pub(super) async fn find(admin: &Admin, id: Id) -> Result<Owed, Problem> {
-    let found = admin.store.deliveries(vec![id]).await.map_err(|error| trouble(&error))?;
+    let found = admin.parts.store.deliveries(vec![id]).await.map_err(|error| trouble(&error))?;
     let missing = || Problem::new(Code::DeliveryNotFound, format!("there is no delivery {id}"));
     found.into_iter().next().ok_or_else(missing)
 }
 
 /// All that is known of a delivery. It holds no credential: stories never do.
 pub(super) async fn story(admin: &Admin, owed: &Owed) -> Result<Value, Problem> {
-    let stored = admin.store.event(owed.id.position).await.map_err(|error| trouble(&error))?;
+    let stored = admin.parts.store.event(owed.id.position).await.map_err(|error| trouble(&error))?;
     let view = stored.as_ref().map(|stored| stored.event.view()).transpose()?;
     let (payload, unfit) = match &owed.delivery.payload {
         Ok(payload) => (Some(payload), None),

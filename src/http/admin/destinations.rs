@@ -19,7 +19,7 @@ pub type Pause = Arc<dyn Fn(&str, Option<Timestamp>) -> std::io::Result<Option<T
 /// Every destination, those that are off included.
 pub(super) async fn list(admin: web::Data<Admin>, caller: Caller) -> Result<HttpResponse, Problem> {
     caller.check(&admin)?;
-    let (hands, standings) = ((admin.hands)(), (admin.standings)());
+    let (hands, standings) = ((admin.parts.hands)(), (admin.parts.standings)());
     let on = hands.iter().map(|hand| {
         let standing = standings.iter().find(|(name, _)| *name == hand.name);
         described(hand, standing.map(|(_, standing)| standing))
@@ -41,7 +41,7 @@ pub(super) async fn pause(
     caller: Caller,
     name: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let now = (admin.clock)();
+    let now = (admin.parts.clock)();
     change(&admin, &caller, &name, Some(now))
 }
 
@@ -56,12 +56,12 @@ pub(super) async fn resume(
 
 fn change(admin: &Admin, caller: &Caller, name: &str, to: Option<Timestamp>) -> Result<HttpResponse, Problem> {
     caller.check_write(admin)?;
-    let standings = (admin.standings)();
+    let standings = (admin.parts.standings)();
     let names = standings.iter().map(|(name, _)| &**name);
     if !names.clone().any(|known| known == name) {
         return Err(missing(Code::DestinationNotFound, "destination", name, names));
     }
-    let since = (admin.pause)(name, to).map_err(|error| {
+    let since = (admin.parts.pause)(name, to).map_err(|error| {
         Problem::new(Code::StoreUnavailable, format!("the mark of the pause cannot be written: {error}"))
     })?;
     Ok(HttpResponse::Ok().json(json!({

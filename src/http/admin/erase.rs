@@ -78,7 +78,7 @@ pub async fn regulate(admin: web::Data<Admin>, caller: Caller, body: web::Bytes)
                 false => person.user_ids.extend(subject_ids),
             }
             let on = regulation_type == RegulationType::SuppressOnly;
-            admin.store.suppress(person, on).await.map_err(|error| trouble(&error))?;
+            admin.parts.store.suppress(person, on).await.map_err(|error| trouble(&error))?;
         }
         RegulationType::DeleteOnly | RegulationType::SuppressWithDelete => {
             let suppress = regulation_type == RegulationType::SuppressWithDelete;
@@ -94,11 +94,11 @@ pub async fn regulate(admin: web::Data<Admin>, caller: Caller, body: web::Bytes)
 /// `GET /api/suppressed`: whose events are not taken.
 pub async fn suppressed(admin: web::Data<Admin>, caller: Caller) -> Result<HttpResponse, Problem> {
     caller.check(&admin)?;
-    Ok(HttpResponse::Ok().json(&*admin.store.suppressed()))
+    Ok(HttpResponse::Ok().json(&*admin.parts.store.suppressed()))
 }
 
 async fn erase(admin: &Admin, wish: Value) -> Result<Value, Problem> {
-    (admin.erase)(wish).await.map_err(|refused| match refused {
+    (admin.parts.erase)(wish).await.map_err(|refused| match refused {
         Refused::Wish(why) => Problem::new(Code::ParameterInvalid, why),
         Refused::Store(error) => trouble(&error),
     })

@@ -94,19 +94,7 @@ pub struct Parts {
 
 /// The admin API of one running service.
 pub struct Admin {
-    pub(super) store: Arc<dyn Store>,
-    pub(super) metrics: Metrics,
-    pub(super) clock: Clock,
-    pub(super) health: Arc<Health>,
-    pub(super) refresh: Arc<dyn Fn() + Send + Sync>,
-    reload: Reload,
-    hands: Hands,
-    erase: Erase,
-    letters: Letters,
-    pub(super) standings: Standings,
-    pause: Pause,
-    replays: Replays,
-    live: Live,
+    pub(super) parts: Parts,
     token: Option<[u8; 32]>,
 }
 
@@ -124,38 +112,8 @@ impl Admin {
             return Err(why);
         }
         let token = settings.token.as_ref().map(ExposeSecret::expose_secret).filter(|token| !token.is_empty());
-        let Parts {
-            store,
-            metrics,
-            clock,
-            health,
-            refresh,
-            reload,
-            hands,
-            erase,
-            letters,
-            replays,
-            standings,
-            pause,
-            live,
-        } = parts;
         let token = token.map(|token| Sha256::digest(token.as_bytes()).into());
-        Ok(Admin {
-            store,
-            metrics,
-            clock,
-            health,
-            refresh,
-            reload,
-            hands,
-            erase,
-            letters,
-            replays,
-            standings,
-            pause,
-            live,
-            token,
-        })
+        Ok(Admin { parts, token })
     }
 }
 
@@ -261,9 +219,9 @@ async fn stats(admin: web::Data<Admin>, caller: Caller) -> Result<HttpResponse, 
     caller.check(&admin)?;
     Ok(HttpResponse::Ok().json(json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "now": crate::instant::to_text((admin.clock)()),
-        "draining": admin.health.is_draining(),
-        "store": admin.store.stats(),
+        "now": crate::instant::to_text((admin.parts.clock)()),
+        "draining": admin.parts.health.is_draining(),
+        "store": admin.parts.store.stats(),
     })))
 }
 

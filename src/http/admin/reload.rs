@@ -50,7 +50,7 @@ impl Report {
 /// 200 when all files are in force, 422 when one is refused; the report in either case.
 pub(super) async fn reload(admin: web::Data<Admin>, caller: Caller) -> Result<HttpResponse, Problem> {
     caller.check_write(&admin)?;
-    let report = (admin.reload)().await;
+    let report = (admin.parts.reload)().await;
     let mut answer = if report.is_fine() { HttpResponse::Ok() } else { HttpResponse::UnprocessableEntity() };
     Ok(answer.json(report))
 }

@@ -33,7 +33,7 @@ pub async fn start(admin: web::Data<Admin>, caller: Caller, body: Bytes) -> Resu
     let mut wish: Map<String, Value> = read(&body)?;
     for name in ["since", "until"] {
         if let Some(Value::String(text)) = wish.get(name) {
-            let at = filter::time(name, text, (admin.clock)())?;
+            let at = filter::time(name, text, (admin.parts.clock)())?;
             wish.insert(name.to_owned(), at.to_string().into());
         }
     }
@@ -74,7 +74,7 @@ fn found(id: u64, answer: Value) -> Result<HttpResponse, Problem> {
 }
 
 async fn ask(admin: &Admin, ask: ReplayAsk) -> Result<Value, Problem> {
-    (admin.replays)(ask).await.map_err(|refused| match refused {
+    (admin.parts.replays)(ask).await.map_err(|refused| match refused {
         Refused::Wish(why) => Problem::new(Code::ParameterInvalid, why),
         Refused::Store(error) => trouble(&error),
     })

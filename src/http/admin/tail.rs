@@ -32,7 +32,7 @@ struct Wanted {
 pub async fn tail(admin: web::Data<Admin>, caller: Caller, request: HttpRequest) -> Result<HttpResponse, Problem> {
     caller.check(&admin)?;
     let wanted = Wanted::read(request.query_string(), &admin)?;
-    let watcher = admin.live.watch();
+    let watcher = admin.parts.live.watch();
     let lines = stream::unfold((admin, watcher, wanted), |(admin, mut watcher, wanted)| async move {
         let line = next(&admin, &mut watcher, &wanted).await?;
         Some((Ok::<_, std::io::Error>(Bytes::from(line)), (admin, watcher, wanted)))
@@ -44,7 +44,7 @@ pub async fn tail(admin: web::Data<Admin>, caller: Caller, request: HttpRequest)
 async fn next(admin: &Admin, watcher: &mut Watcher, wanted: &Wanted) -> Option<String> {
     let mut looks = 0;
     while looks < LOOKS_MAX {
-        if admin.health.is_draining() {
+        if admin.parts.health.is_draining() {
             return None;
         }
         match tokio::time::timeout(LOOK, watcher.next()).await {
@@ -65,7 +65,7 @@ impl Wanted {
             match &*name {
                 "source" => wanted.source = Some(value.into_owned()),
                 known if PARAMETERS.contains(&known) => {
-                    wanted.asked.set(known, &value, &["status"], (admin.clock)())?;
+                    wanted.asked.set(known, &value, &["status"], (admin.parts.clock)())?;
                 }
                 other => return Err(unknown("parameter", other, &PARAMETERS)),
             }
