@@ -46,7 +46,7 @@ impl Default for Settings {
 }
 
 /// No single wait is longer, whatever settings or a destination say.
-const TOLD_MAX: Duration = Duration::from_secs(24 * 3600);
+pub const TOLD_MAX: Duration = Duration::from_secs(24 * 3600);
 
 impl Settings {
     /// The longest that one wait can be.

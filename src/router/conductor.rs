@@ -45,9 +45,6 @@ pub(super) use window::{Bounds, Read};
 /// Payloads that wait for their turn are held in memory up to this many bytes; beyond, they are read when needed.
 const HELD_MAX: usize = 32 * 1024 * 1024;
 
-/// What a destination tells us to wait is taken for a mistake of the clock beyond this.
-const TOLD_MAX: Duration = Duration::from_secs(24 * 3600);
-
 /// A delivery on its way into its line.
 #[derive(Debug, Clone)]
 pub(super) struct Joining {
@@ -255,7 +252,7 @@ impl Conductor {
         let is_current = generation == self.generation;
         let Finished { id, next, delivered, trouble, ended, held } = finished;
         // The clock may have been set back since the time was reckoned.
-        let latest = now + self.longest_wait.max(TOLD_MAX);
+        let latest = now + retry::TOLD_MAX;
         let next = match next {
             Next::Again(until) => Next::Again(until.min(latest)),
             Next::Parked(until) => Next::Parked(until.min(latest)),

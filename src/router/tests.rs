@@ -76,6 +76,16 @@ impl Engine {
     }
 
     /// Accepts track calls of one person, in one call.
+    /// The same store, with an engine that has no connection yet.
+    async fn restart(self) -> Engine {
+        let Engine { store, router, .. } = self;
+        router.stop(Duration::ZERO).await;
+        let (tell, began) = mpsc::unbounded_channel();
+        let around = Surroundings::new(Arc::new(|| Timestamp::UNIX_EPOCH), Arc::new(|| 1.0));
+        let router = Router::start(store.clone(), Vec::new(), &Settings::default(), around).await.unwrap();
+        Engine { store, router, began, tell }
+    }
+
     async fn accept(&self, names: &[&str]) {
         let events = names.iter().map(|name| event(name)).collect();
         self.store.accept(events).await.unwrap();
@@ -210,15 +220,7 @@ async fn what_was_owed_before_the_start_is_taken_up_when_its_destination_comes()
     let mut engine = Engine::start(|began| vec![connection("other", " x", ("other", &shut(), vec![]), began)]).await;
     engine.accept(&["A"]).await;
     is(engine.next().await, "other", "A x");
-    let Engine { store, router, .. } = engine;
-    router.stop(Duration::ZERO).await;
-    let (tell, began) = mpsc::unbounded_channel();
-    let clock = Arc::new(|| Timestamp::UNIX_EPOCH);
-    let router =
-        Router::start(store.clone(), Vec::new(), &Settings::default(), Surroundings::new(clock, Arc::new(|| 1.0)))
-            .await
-            .unwrap();
-    let mut engine = Engine { store, router, began, tell };
+    let mut engine = engine.restart().await;
     engine.replace(vec![connection("other", " y", ("back", &open(), vec![]), &engine.tell)]).await;
     engine.accept(&["B"]).await;
     is(engine.next().await, "back", "A x");

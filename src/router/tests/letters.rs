@@ -154,15 +154,7 @@ async fn one_of_a_destination_that_is_not_there_waits_until_it_is() {
     engine.accept(&["A"]).await;
     is(engine.next().await, "to", "A");
     engine.ends(1, "dead_letter").await;
-    let Engine { store, router, .. } = engine;
-    router.stop(Duration::ZERO).await;
-    let (tell, began) = mpsc::unbounded_channel();
-    let clock = Arc::new(|| Timestamp::UNIX_EPOCH);
-    let router =
-        Router::start(store.clone(), Vec::new(), &Settings::default(), Surroundings::new(clock, Arc::new(|| 1.0)))
-            .await
-            .unwrap();
-    let mut engine = Engine { store, router, began, tell };
+    let mut engine = engine.restart().await;
     assert!(engine.handle(Deed::Retry, &[1]).await.is_empty());
     assert_eq!(engine.owed(1).await.progress.status, Status::Pending);
     engine.replace(vec![connection("intercom", "", ("back", &open(), vec![]), &engine.tell)]).await;
