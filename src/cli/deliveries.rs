@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::filters::{Filters, Pairs, query};
 use super::remote::{Api, Remote, segment};
-use super::table::{self, Table};
+use super::table::{self, Table, plain, time};
 use super::{Format, Verdict, print, runtime};
 
 #[derive(Debug, Args)]
@@ -30,7 +30,7 @@ enum What {
     interline deliveries list --user-id u-1 --since 1d\n\n\
     A person is looked for through all deliveries that the other conditions leave; --since makes that quick.")]
     List {
-        /// pending, waiting, delivered, skipped or dead_letter.
+        /// pending, paused, waiting, delivered, skipped or dead_letter.
         #[arg(long)]
         status: Option<String>,
         #[command(flatten)]
@@ -103,15 +103,9 @@ pub(super) fn list(answer: &Value, name: &str) {
     const HEADS: [&str; 7] = ["id", "status", "destination", "mapping", "attempts", "accepted_at", "why"];
     let rows = answer[name].as_array().into_iter().flatten().map(|row| {
         let why = ["reason", "code"].iter().find_map(|name| row["status"][*name].as_str());
-        let cells = [
-            &row["id"],
-            &row["status"]["is"],
-            &row["destination"],
-            &row["mapping"],
-            &row["attempts"],
-            &row["accepted_at"],
-        ];
-        cells.into_iter().map(plain).chain([why.unwrap_or_default().to_owned()]).collect()
+        let cells = [&row["id"], &row["status"]["is"], &row["destination"], &row["mapping"], &row["attempts"]];
+        let last = [time(&row["accepted_at"]), why.unwrap_or_default().to_owned()];
+        cells.into_iter().map(plain).chain(last).collect()
     });
     let rows: Vec<Vec<String>> = rows.collect();
     let count = rows.len();
@@ -130,7 +124,7 @@ pub(super) fn show(answer: &Value) -> Vec<String> {
         format!("delivery   {}", plain(&delivery["id"])),
         format!("from       {} to {}", plain(&delivery["source"]), plain(&delivery["destination"])),
         format!("mapping    {} ({})", plain(&delivery["mapping"]), plain(&delivery["action"])),
-        format!("accepted   {}", plain(&delivery["accepted_at"])),
+        format!("accepted   {}", time(&delivery["accepted_at"])),
         format!("status     {}", status(&delivery["status"])),
         format!("event      {}", answer["event"]),
     ];
@@ -170,12 +164,4 @@ pub(super) fn show(answer: &Value) -> Vec<String> {
 fn status(status: &Value) -> String {
     let more = ["reason", "code", "message", "until", "at"].iter().filter_map(|name| status[*name].as_str());
     std::iter::once(plain(&status["is"])).chain(more.map(str::to_owned)).collect::<Vec<_>>().join(", ")
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null => "-".to_owned(),
-        other => other.to_string(),
-    }
 }

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::remote::{Remote, segment};
-use super::table::{self, Table};
+use super::table::{self, Table, plain, time};
 use super::{Format, Verdict, print, runtime};
 
 #[derive(Debug, Args)]
@@ -57,10 +57,22 @@ impl Destinations {
                 (Format::Human, What::Pause { name }) => {
                     print(format!("{name} is paused since {}; what it is owed is kept", plain(&answer["since"])));
                 }
-                (Format::Human, What::Resume { name }) => print(format!("{name} is not paused")),
+                (Format::Human, What::Resume { name }) => print(resumed(name, answer["hold"].as_str())),
             }
             Ok(Verdict::Fine)
         })
+    }
+}
+
+/// What keeps it, where that is not the pause that has just ended.
+fn resumed(name: &str, hold: Option<&str>) -> String {
+    match hold {
+        None | Some("operator") => format!("{name} is not paused"),
+        Some("unauthorized") => format!(
+            "{name} is not paused by an operator, but it refuses the credentials; they are looked at again every minute, \
+             and when its file or its token's file is saved"
+        ),
+        Some(hold) => format!("{name} is not paused by an operator, but nothing is sent to it yet: {hold}"),
     }
 }
 
@@ -82,20 +94,12 @@ fn row(destination: &Value) -> Vec<String> {
     vec![
         plain(&destination["name"]),
         health["hold"].as_str().unwrap_or("sending").to_owned(),
-        plain(&health["since"]),
-        plain(&health["until"]),
+        time(&health["since"]),
+        time(&health["until"]),
         of(&health["budget"]["remaining"], &health["budget"]["limit"]),
         of(&health["concurrency"]["under_way"], &health["concurrency"]["limit"]),
         plain(&health["pending"]),
         waiting.to_string(),
-        plain(&health["oldest"]),
+        time(&health["oldest"]),
     ]
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null => "-".to_owned(),
-        other => other.to_string(),
-    }
 }

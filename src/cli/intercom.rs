@@ -83,7 +83,7 @@ impl Intercom {
     async fn perform(self) -> anyhow::Result<Verdict> {
         let Intercom { options, chosen } = self;
         let given = chosen.values()?;
-        let door = Door::open(&options.remote, &options.place, options.destination.as_deref())?;
+        let door = Door::open(&options.remote, &options.place, options.destination.as_deref()).await?;
         if options.dry_run {
             return rehearse(&door, &chosen, &given, options.format).await;
         }

@@ -10,7 +10,7 @@ use super::bar::Bar;
 use super::filters::typist;
 use super::remote::{Api, Remote};
 use super::report::counted;
-use super::table::{self, Table};
+use super::table::{self, Table, time};
 use super::{Format, Verdict, print, runtime};
 
 /// How often it is looked how far a replay is.
@@ -210,7 +210,7 @@ fn row(job: &Value) -> Vec<String> {
         text(&job["state"]),
         job["fed"].to_string(),
         format!("{part} %"),
-        text(&job["began_at"]),
+        time(&job["began_at"]),
         text(&job["wish"]["by"]),
     ]
 }

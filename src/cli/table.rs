@@ -2,6 +2,10 @@
 
 use std::io::IsTerminal;
 
+use serde_json::Value;
+
+use crate::instant;
+
 /// Narrowest a column becomes.
 const COLUMN_MIN: usize = 8;
 
@@ -32,6 +36,20 @@ impl Table {
         }
         self.rows.iter().map(|row| line(row, &widths)).collect()
     }
+}
+
+/// A value as a cell shows it.
+pub(super) fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "-".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// A moment as a cell shows it, to the millisecond: all are of one width.
+pub(super) fn time(value: &Value) -> String {
+    value.as_str().and_then(instant::parse).map_or_else(|| plain(value), instant::to_text)
 }
 
 /// The width of the terminal; `None` when the output goes elsewhere.

@@ -18,12 +18,27 @@ pub(super) enum Door {
     Remote(Box<Api>, String),
 }
 
+/// The name of the only destination that a running router has on.
+async fn only_one(api: &Api) -> anyhow::Result<String> {
+    let answer = api.get("/api/destinations").await?;
+    let on = answer["destinations"].as_array().into_iter().flatten().filter(|one| one["kind"].is_string());
+    let names: Vec<&str> = on.filter_map(|one| one["name"].as_str()).collect();
+    match names.as_slice() {
+        [only] => Ok((*only).to_owned()),
+        [] => bail!("the router has no destination that is switched on"),
+        several => bail!("there are several destinations ({}): name one with --destination", several.join(", ")),
+    }
+}
+
 impl Door {
     /// The running router, when one is named; else the destination file.
-    pub(super) fn open(remote: &Remote, place: &Where, destination: Option<&str>) -> anyhow::Result<Door> {
+    pub(super) async fn open(remote: &Remote, place: &Where, destination: Option<&str>) -> anyhow::Result<Door> {
         if let Some(api) = remote.api()? {
-            let name = destination.context("with --url, --destination names the destination")?;
-            return Ok(Door::Remote(Box::new(api), name.to_owned()));
+            let name = match destination {
+                Some(name) => name.to_owned(),
+                None => only_one(&api).await?,
+            };
+            return Ok(Door::Remote(Box::new(api), name));
         }
         let described = place.find(destination)?;
         if described.kind.name != intercom::KIND.name {

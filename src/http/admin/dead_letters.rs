@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::deliveries::{find, rows, story};
 use super::filter::{self, Asked, CONDITIONS};
+use super::paused::Paused;
 use super::{Admin, Caller, trouble};
 use crate::delivery::Id;
 use crate::delivery::by_hand::{Deed, Handling, Left};
@@ -32,7 +33,7 @@ pub async fn list(admin: web::Data<Admin>, caller: Caller, request: HttpRequest)
     let asked = Asked::of_query(request.query_string(), &["before", "limit"], (admin.parts.clock)())?;
     let filter = Filter { status: Some(STATUS.to_owned()), ..asked.filter };
     let page = filter::page(&*admin.parts.store, filter, asked.limit).await.map_err(|error| trouble(&error))?;
-    Ok(HttpResponse::Ok().json(rows("dead_letters", &page)))
+    Ok(HttpResponse::Ok().json(rows("dead_letters", &page, &Paused::now(&admin))))
 }
 
 /// `GET /api/dead-letters/{id}`: the whole story of one.

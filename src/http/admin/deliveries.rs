@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::filter::{self, Asked};
+use super::paused::Paused;
 use super::{Admin, Caller, trouble};
 use crate::delivery::by_hand::Handled;
 use crate::delivery::{Id, Status};
@@ -21,13 +22,17 @@ const MORE: [&str; 3] = ["status", "before", "limit"];
 pub async fn list(admin: web::Data<Admin>, caller: Caller, request: HttpRequest) -> Result<HttpResponse, Problem> {
     caller.check(&admin)?;
     let asked = Asked::of_query(request.query_string(), &MORE, (admin.parts.clock)())?;
-    let page = filter::page(&*admin.parts.store, asked.filter, asked.limit).await.map_err(|error| trouble(&error))?;
-    Ok(HttpResponse::Ok().json(rows("deliveries", &page)))
+    let (store, paused) = (&*admin.parts.store, Paused::now(&admin));
+    let page = match asked.paused {
+        true => paused.page(store, asked.filter, asked.limit).await,
+        false => filter::page(store, asked.filter, asked.limit).await,
+    };
+    Ok(HttpResponse::Ok().json(rows("deliveries", &page.map_err(|error| trouble(&error))?, &paused)))
 }
 
 /// A page as the answer shows it.
-pub(super) fn rows(name: &str, page: &Page) -> Value {
-    let rows: Vec<Row<'_>> = page.found.iter().map(Row::of).collect();
+pub(super) fn rows(name: &str, page: &Page, paused: &Paused) -> Value {
+    let rows: Vec<Row<'_>> = page.found.iter().map(|owed| Row::of(owed, paused)).collect();
     json!({ name: rows, "next": page.next.map(|next| next.to_string()) })
 }
 
@@ -54,7 +59,7 @@ pub(super) async fn story(admin: &Admin, owed: &Owed) -> Result<Value, Problem> 
         Err(unfit) => (None, Some(unfit)),
     };
     Ok(json!({
-        "delivery": Row::of(owed),
+        "delivery": Row::of(owed, &Paused::now(admin)),
         "event": view,
         "payload": payload,
         "unfit": unfit,
@@ -72,14 +77,23 @@ struct Row<'a> {
     mapping: &'a str,
     action: &'a str,
     accepted_at: Timestamp,
-    status: &'a Status,
+    status: Shown<'a>,
     attempts: u32,
     #[serde(skip_serializing_if = "<[Handled]>::is_empty")]
     handled: &'a [Handled],
 }
 
-impl Row<'_> {
-    fn of(owed: &Owed) -> Row<'_> {
+/// A status as it is shown.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Shown<'a> {
+    Stored(&'a Status),
+    Paused { is: &'static str, reason: &'a str },
+}
+
+impl<'a> Row<'a> {
+    fn of(owed: &'a Owed, paused: &'a Paused) -> Row<'a> {
+        let stored = Shown::Stored(&owed.progress.status);
         Row {
             id: owed.id.to_string(),
             source: &owed.delivery.source,
@@ -87,7 +101,7 @@ impl Row<'_> {
             mapping: &owed.delivery.mapping,
             action: &owed.delivery.action,
             accepted_at: owed.delivery.accepted_at,
-            status: &owed.progress.status,
+            status: paused.reason(owed).map_or(stored, |reason| Shown::Paused { is: "paused", reason }),
             attempts: owed.progress.attempts,
             handled: &owed.progress.handled,
         }

@@ -58,13 +58,13 @@ fn change(admin: &Admin, caller: &Caller, name: &str, to: Option<Timestamp>) -> 
     caller.check_write(admin)?;
     let standings = (admin.parts.standings)();
     let names = standings.iter().map(|(name, _)| &**name);
-    if !names.clone().any(|known| known == name) {
+    let Some((_, standing)) = standings.iter().find(|(known, _)| **known == *name) else {
         return Err(missing(Code::DestinationNotFound, "destination", name, names));
-    }
+    };
     let since = (admin.parts.pause)(name, to).map_err(|error| {
         Problem::new(Code::StoreUnavailable, format!("the mark of the pause cannot be written: {error}"))
     })?;
     Ok(HttpResponse::Ok().json(json!({
-        "name": name, "paused": since.is_some(), "since": since.map(instant::to_text),
+        "name": name, "paused": since.is_some(), "since": since.map(instant::to_text), "hold": standing["hold"],
     })))
 }

@@ -7,7 +7,7 @@ use crate::http::problem::{Code, Problem, nearest};
 use crate::instant::{self, Timestamp};
 use crate::store::{self, Filter, Page, Store};
 
-const STATUSES: [&str; 5] = ["pending", "waiting", "delivered", "skipped", "dead_letter"];
+const STATUSES: [&str; 6] = ["pending", "paused", "waiting", "delivered", "skipped", "dead_letter"];
 /// The conditions on dead letters.
 pub(super) const CONDITIONS: [&str; 8] =
     ["destination", "mapping", "code", "since", "until", "user_id", "anonymous_id", "email"];
@@ -22,6 +22,8 @@ const ROUNDS_MAX: usize = 25;
 pub(super) struct Asked {
     /// Which.
     pub(super) filter: Filter,
+    /// Only those that are paused.
+    pub(super) paused: bool,
     /// How many, at most.
     pub(super) limit: usize,
 }
@@ -29,7 +31,7 @@ pub(super) struct Asked {
 impl Asked {
     /// Everything, newest first.
     pub(super) fn new() -> Asked {
-        Asked { filter: Filter::default(), limit: LIMIT_DEFAULT }
+        Asked { filter: Filter::default(), paused: false, limit: LIMIT_DEFAULT }
     }
 
     /// Reads a query. Parameters beside the conditions on dead letters are those of `more`.
@@ -50,6 +52,7 @@ impl Asked {
                 let known: Vec<&str> = CONDITIONS.iter().chain(more).copied().collect();
                 return Err(unknown("parameter", name, &known));
             }
+            "status" if value == "paused" => self.paused = true,
             "status" if STATUSES.contains(&value) => filter.status = text(),
             "status" => return Err(unknown("status", value, &STATUSES)),
             "destination" => filter.destination = text(),

@@ -10,6 +10,7 @@ mod deliveries;
 mod destinations;
 mod erase;
 mod filter;
+mod paused;
 mod reload;
 mod replays;
 mod tail;

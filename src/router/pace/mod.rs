@@ -62,6 +62,11 @@ impl Hold {
         }
     }
 
+    /// Whether it ends only when somebody does something: what is owed is paused, not waiting for a time.
+    pub fn is_pause(self) -> bool {
+        matches!(self, Hold::Unauthorized | Hold::Paused | Hold::Off)
+    }
+
     /// Its word, as in the label `reason` of metrics; none while attempts are under way or about to be.
     pub fn reason(self) -> Option<&'static str> {
         match self {

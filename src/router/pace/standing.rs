@@ -14,6 +14,8 @@ use crate::instant::Timestamp;
 pub struct Standing {
     /// Why nothing is sent: `off`, `operator`, `unauthorized`, `throttled` or `breaker`; none: it is sent to.
     pub hold: Option<&'static str>,
+    /// Whether that ends only when somebody does something: what is owed is paused.
+    pub paused: bool,
     /// Since when nothing is sent, where that is known.
     pub since: Option<Timestamp>,
     /// When that ends by itself, where it does.
@@ -57,6 +59,7 @@ impl Pace {
         let reason = hold.reason();
         Standing {
             hold: reason,
+            paused: hold.is_pause(),
             since: self.held_since().filter(|_| reason.is_some()),
             until: hold.until().filter(|_| reason.is_some()),
             budget: self.budget.allowance(now),

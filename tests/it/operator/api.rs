@@ -121,8 +121,7 @@ async fn actions_are_performed_by_the_running_connection() {
     let list = ["intercom", "list_contacts", "--destination", "intercom", "--all", "--format", "jsonl"];
     let (code, out, err) = house.types(&list).await;
     assert_eq!((code, out.lines().count()), (0, 1), "{err}");
-    let (code, _, err) =
-        house.types(&["intercom", "get_contact", "--destination", "intercom", "--email", "x@y.z"]).await;
+    let (code, _, err) = house.types(&["intercom", "get_contact", "--email", "x@y.z"]).await;
     assert!(code == 1 && err.contains("contact_not_found"), "{err}");
     let (code, _, err) = house.types(&["intercom", "list_tags", "--destination", "intercon"]).await;
     assert!(code == 2 && err.contains("did you mean `intercom`"), "{err}");
@@ -240,6 +239,14 @@ async fn a_paused_destination_keeps_what_it_is_owed_also_across_a_restart() {
     let (code, out, _) = house.types(&["destinations", "list"]).await;
     assert!(code == 0 && out.contains("operator") && out.contains("pending"), "{out}");
     assert_eq!(house.emails(), [""; 0], "nothing was sent");
+    let listed = house.get("/api/deliveries?status=paused").await["deliveries"].take();
+    assert_eq!(
+        (listed.as_array().map(Vec::len), &listed[0]["status"]),
+        (Some(1), &json!({ "is": "paused", "reason": "operator" }))
+    );
+    assert_eq!(house.get("/api/deliveries?status=paused&destination=other").await["deliveries"], json!([]));
+    let (_, out, _) = house.types(&["deliveries", "list", "--status", "paused"]).await;
+    assert!(out.contains("paused") && out.contains("operator"), "{out}");
 
     let (code, _, err) = house.types(&["destinations", "resume", "intercon"]).await;
     assert!(code == 2 && err.contains("did you mean `intercom`"), "{err}");
