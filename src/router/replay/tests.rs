@@ -169,7 +169,7 @@ proptest! {
         (from, to) in (0usize..14, 1usize..15),
         user in prop::option::of(select(vec!["u1", "u2"])),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         runtime.block_on(async {
             let engine = Engine::new().await;
             let events = calls.into_iter().enumerate().map(|(at, (kind, body))| event(at, kind, body)).collect();
@@ -193,7 +193,7 @@ proptest! {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_replayed_call_fills_in_what_was_lost_and_no_newer_call_has_written() {
     let engine = Engine::new().await;
     let identify = |number, traits: Value| event(number, Kind::Identify, json!({ "userId": "u1", "traits": traits }));
@@ -214,7 +214,7 @@ async fn a_replayed_call_fills_in_what_was_lost_and_no_newer_call_has_written() 
     assert_eq!(warned, ["custom_attributes.y", "last_seen_at", "name"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_replay_goes_on_after_a_restart_and_puts_nothing_in_twice() {
     let engine = Engine::new().await;
     let calls = (0..700).map(|at| event(at, Kind::Identify, json!({ "userId": format!("u{at}"), "traits": {} })));
@@ -238,7 +238,7 @@ async fn a_replay_goes_on_after_a_restart_and_puts_nothing_in_twice() {
     assert_eq!(originals, (1..=700).collect::<Vec<_>>(), "each once, in their order");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_cancelled_replay_puts_nothing_more_in() {
     let engine = Engine::new().await;
     let calls = (0..50).map(|at| event(at, Kind::Identify, json!({ "userId": format!("u{at}"), "traits": {} })));
