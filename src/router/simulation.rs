@@ -5,7 +5,7 @@
 //! replacements, removals and retried dead letters; and a window of a few deliveries, so that most of the backlog is not
 //! in memory. What happens next is drawn by the seed, so a history can be had again. `oracle` says what must hold.
 //!
-//! `SIMULATION_SEEDS` histories are run (1,000 unless given), or the one of `SIMULATION_SEED`, which is then told.
+//! `SIMULATION_SEEDS` histories are run (2,000 unless given), or the one of `SIMULATION_SEED`, which is then told.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -22,7 +22,7 @@ const KEPT: &[u64] = &[3086];
 #[test]
 fn whatever_happens_everything_ends_in_order() {
     let one = parameter("SIMULATION_SEED");
-    let seeds = one.map_or(0..parameter("SIMULATION_SEEDS").unwrap_or(1_000), |seed| seed..seed + 1);
+    let seeds = one.map_or(0..parameter("SIMULATION_SEEDS").unwrap_or(2_000), |seed| seed..seed + 1);
     let kept = KEPT.iter().copied().filter(|_| one.is_none());
     let mut longest = 0;
     for seed in kept.chain(seeds) {
