@@ -1,11 +1,14 @@
 //! Builds every room from the settings, runs them, and drains them.
 
 use std::net::{SocketAddr, TcpListener};
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+use futures_util::FutureExt;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::destination::{self, Destination};
@@ -60,8 +63,10 @@ pub struct App {
     pub reloader: Reloader,
     router: Router,
     doors: http::Running,
-    trimming: JoinHandle<()>,
-    feeding: JoinHandle<()>,
+    /// What works beside the doors and the engine, for as long as the service runs.
+    beside: [JoinHandle<()>; 2],
+    /// Which of these has ended although nobody stopped it.
+    ended: watch::Sender<Option<&'static str>>,
 }
 
 impl App {
@@ -93,13 +98,14 @@ impl App {
         let health = Arc::new(Health::default());
         let surroundings = (settings.data_dir.clone(), metrics.clone(), health.clone(), clock.clone());
         let reloader = Reloader::new(read, in_force, router.replacer(), surroundings, &start);
-        let trimming = tokio::spawn(trim(store.clone(), clock.clone()));
         let (again, current) = (reloader.clone(), reloader.clone());
         let hands: Hands = Arc::new(move || current.connections().iter().filter_map(|one| hand(one)).collect());
         let letters = router.letters();
         let in_force_now = reloader.clone();
         let (desk, feeder) = router.replays(Arc::new(move || in_force_now.connections())).await?;
-        let feeding = tokio::spawn(feeder.run());
+        let ended = watch::Sender::new(None);
+        let trimming = beside("removing old records", trim(store.clone(), clock.clone()), &ended);
+        let feeding = beside("feeding replays", feeder.run(), &ended);
         let parts = admin::Parts {
             live: router.live(),
             replays: replays::answerer(desk, reloader.clone()),
@@ -123,7 +129,7 @@ impl App {
         };
         let doors = open(&settings, Doors { ingest, admin }, parts)?;
         let (ingest, admin) = (doors.ingest_address, doors.admin_address);
-        Ok(App { ingest, admin, store, reloader, router, doors, trimming, feeding })
+        Ok(App { ingest, admin, store, reloader, router, doors, beside: [trimming, feeding], ended })
     }
 
     /// Resolves when storage or the engine failed for good: the process must end, and start again.
@@ -131,6 +137,16 @@ impl App {
         tokio::select! {
             reason = self.store.failure() => reason,
             reason = self.router.failed() => reason,
+            reason = self.has_ended() => reason,
+        }
+    }
+
+    async fn has_ended(&self) -> String {
+        let mut ended = self.ended.subscribe();
+        match ended.wait_for(Option::is_some).await.map(|what| *what) {
+            Ok(Some(what)) => format!("{what} has ended unexpectedly"),
+            // The sender is ours.
+            _ => std::future::pending().await,
         }
     }
 
@@ -139,11 +155,23 @@ impl App {
         if let Err(error) = self.doors.stop(true).await {
             tracing::warn!(%error, "A door did not close in order");
         }
-        self.trimming.abort();
-        self.feeding.abort();
+        self.beside.iter().for_each(JoinHandle::abort);
         self.router.stop(GRACE).await;
         self.store.close().await;
     }
+}
+
+/// Sets something to work that never ends by itself; that it has is told, also after a panic, which is a bug of ours.
+fn beside(
+    what: &'static str,
+    work: impl Future<Output = ()> + Send + 'static,
+    ended: &watch::Sender<Option<&'static str>>,
+) -> JoinHandle<()> {
+    let ended = ended.clone();
+    tokio::spawn(async move {
+        let _ = AssertUnwindSafe(work).catch_unwind().await;
+        ended.send_replace(Some(what));
+    })
 }
 
 fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
@@ -236,5 +264,20 @@ async fn trim(store: Arc<dyn Store>, clock: Clock) {
             Ok(records) => tracing::debug!(records, "Old records went"),
             Err(error) => tracing::warn!(%error, "Old records could not be removed; tried again in a minute"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_ends_although_it_never_should_is_told() {
+        let ended = watch::Sender::new(None);
+        let stopped = beside("what was stopped", std::future::pending(), &ended);
+        stopped.abort();
+        assert!(stopped.await.unwrap_err().is_cancelled() && ended.borrow().is_none());
+        beside("what panics", async { panic!("a bug") }, &ended).await.unwrap();
+        assert_eq!(*ended.borrow(), Some("what panics"));
     }
 }

@@ -143,8 +143,7 @@ impl Client {
     /// Whether an earlier attempt asked for the lead so short a time ago that the search need not show it yet.
     fn may_have_asked(&self) -> bool {
         let asked_at = self.step(LEAD_ASKED).and_then(|text| text.parse::<i64>().ok());
-        let lag = i64::try_from(self.settings().search_lag_secs).unwrap_or(i64::MAX);
-        asked_at.is_some_and(|at| self.now().as_second() < at.saturating_add(lag))
+        asked_at.is_some_and(|at| self.now().as_second() < self.settings().shown_from(at))
     }
 
     async fn create(&self, new: New<'_>, made: &mut bool) -> Result<Contact, Failure> {
@@ -199,8 +198,7 @@ impl Client {
     /// Notes that a lead may have been made. A user is safe to make again: Intercom refuses the second one by name.
     async fn unsettle(&self, new: New<'_>) {
         if let (Role::Lead, Some(email)) = (new.role, &new.identity.email) {
-            let lag = i64::try_from(self.settings().search_lag_secs).unwrap_or(i64::MAX);
-            let until = self.now().as_second().saturating_add(lag);
+            let until = self.settings().shown_from(self.now().as_second());
             self.service.directory.unsettled.insert(email.clone(), until).await;
         }
     }

@@ -85,6 +85,11 @@ impl Directory {
         self.belongings.invalidate_all();
     }
 
+    /// Who was written with an address, at least for as long as the search need not show it.
+    pub async fn lately_with(&self, email: &str) -> Option<Arc<Contact>> {
+        self.fresh.as_ref().unwrap_or(&self.by_email).get(email).await
+    }
+
     /// Forgets who has an address.
     pub async fn forget_email(&self, email: &str) {
         self.by_email.invalidate(email).await;

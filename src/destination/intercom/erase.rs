@@ -96,12 +96,7 @@ impl Client {
 
     /// Who was written with the address a moment ago, which the search may not show yet.
     async fn fresh_with_email(&self, email: &str) -> Result<Option<Contact>, Failure> {
-        let directory = &self.service.directory;
-        let fresh = match &directory.fresh {
-            Some(fresh) => fresh.get(email).await,
-            None => directory.by_email.get(email).await,
-        };
-        let Some(known) = fresh else { return Ok(None) };
+        let Some(known) = self.service.directory.lately_with(email).await else { return Ok(None) };
         Ok(self.by_id(&known.id).await?.filter(|contact| contact.email.as_deref() == Some(email)))
     }
 

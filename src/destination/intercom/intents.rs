@@ -36,14 +36,14 @@ impl Client {
     /// Whether a person asked for a lead so short a time ago that the search need not show it yet.
     pub(super) fn lead_was_noted(&self, email: &str) -> bool {
         let Some(memory) = self.by_hand() else { return false };
-        read(&**memory).get(&key(email)).is_some_and(|at| self.now().as_second() < at.saturating_add(self.lag()))
+        read(&**memory).get(&key(email)).is_some_and(|at| self.now().as_second() < self.settings().shown_from(*at))
     }
 
     fn change(&self, email: Option<&str>, change: impl FnOnce(&mut BTreeMap<String, i64>, String, i64)) {
         let (Some(memory), Some(email)) = (self.by_hand(), email) else { return };
         let _one_at_a_time = WRITING.lock().expect("writing does not panic");
         let (mut leads, now) = (read(&**memory), self.now().as_second());
-        leads.retain(|_, at| now < at.saturating_add(self.lag()));
+        leads.retain(|_, at| now < self.settings().shown_from(*at));
         change(&mut leads, key(email), now);
         let text = serde_json::to_string(&leads).expect("texts and numbers can be written");
         if let Err(error) = memory.remember(KEY, &text) {
@@ -54,10 +54,6 @@ impl Client {
     /// The memory, where no delivery keeps what is done.
     fn by_hand(&self) -> Option<&Arc<dyn Memory>> {
         self.service.memory.as_ref().filter(|_| self.notes.is_none())
-    }
-
-    fn lag(&self) -> i64 {
-        i64::try_from(self.settings().search_lag_secs).unwrap_or(i64::MAX)
     }
 }
 

@@ -76,11 +76,7 @@ impl Client {
     /// The lead with an address, also one that the search does not show yet.
     pub async fn lead_by_email(&self, email: &str) -> Result<Option<Contact>, Failure> {
         let is_lead = |contact: &Contact| contact.role == Some(Role::Lead);
-        let directory = &self.service.directory;
-        let known = match &directory.fresh {
-            Some(fresh) => fresh.get(email).await,
-            None => directory.by_email.get(email).await,
-        };
+        let known = self.service.directory.lately_with(email).await;
         if let Some(lead) = known.filter(|contact| is_lead(contact)) {
             return Ok(Some(Contact::clone(&lead)));
         }

@@ -153,6 +153,13 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// When the search surely shows what was written at that time, both in Unix seconds.
+    fn shown_from(&self, written_at: i64) -> i64 {
+        written_at.saturating_add(i64::try_from(self.search_lag_secs).unwrap_or(i64::MAX))
+    }
+}
+
 /// An app of Intercom's developer hub.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -43,8 +43,7 @@ impl Client {
                 return Ok(Some(ticket.clone()));
             }
         }
-        let settled_at = asked_at + self.settings().search_lag_secs as i64;
-        let left = settled_at - self.now().as_second();
+        let left = self.settings().shown_from(asked_at).saturating_sub(self.now().as_second());
         if left <= 0 {
             return Ok(None);
         }
