@@ -53,6 +53,8 @@ const ARRIVED_MAX: usize = 1024;
 /// After a look through the shelf since which no attempt has ended; doubled by each further one.
 const PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// Longer than any look takes: one that seems to have taken more saw the clock set forward.
+const LOOK_MAX: Duration = Duration::from_secs(60);
 
 /// Where reading stands.
 #[derive(Debug)]
@@ -358,7 +360,7 @@ impl Conductor {
 
     fn end_second_look(&mut self, now: Timestamp) {
         let Some(look) = self.window.second_look.take() else { return };
-        let took = Duration::try_from(now.duration_since(look.began_at)).unwrap_or_default();
+        let took = Duration::try_from(now.duration_since(look.began_at)).unwrap_or_default().min(LOOK_MAX);
         let Window { shelf, wants, not_before, pause, .. } = &mut self.window;
         *not_before = now + (took * 3).max(*pause);
         *pause = (*pause * 2).clamp(PAUSE, PAUSE_MAX);
