@@ -284,7 +284,7 @@ impl History {
             What::SetClock => self.set_clock(),
             What::Mood => self.change_mood(),
             What::Off | What::On => self.switch(matches!(what, What::On)),
-            What::Rebuild => self.post(Message::Use(true)),
+            What::Rebuild => self.rebuild(),
             What::Pause => self.pause(now),
             What::Resume => self.paused = None,
             What::Remove => self.remove(),

@@ -89,6 +89,13 @@ impl History {
         }
     }
 
+    /// Whoever is off is not built anew.
+    pub(super) fn rebuild(&mut self) {
+        if !self.is_off {
+            self.post(Message::Use(true));
+        }
+    }
+
     pub(super) fn pause(&mut self, now: Timestamp) {
         if self.is_calm || self.paused.is_some() {
             return;
