@@ -348,7 +348,8 @@ impl Conductor {
     fn is_second_look_due(&mut self, now: Timestamp) -> bool {
         let Window { shelf, wants, not_before, .. } = &self.window;
         let not_before = *not_before;
-        if shelf.is_empty() {
+        // Whoever were taken could not go.
+        if shelf.is_empty() || self.pace.hold(now).reason().is_some() {
             return false;
         }
         let is_due = !wants.stirred.is_empty() || shelf.due_at.is_some_and(|until| until <= now);
