@@ -104,7 +104,9 @@ pub(super) fn list(answer: &Value, name: &str) {
     let rows = answer[name].as_array().into_iter().flatten().map(|row| {
         let why = ["reason", "code"].iter().find_map(|name| row["status"][*name].as_str());
         let cells = [&row["id"], &row["status"]["is"], &row["destination"], &row["mapping"], &row["attempts"]];
-        let last = [time(&row["accepted_at"]), why.unwrap_or_default().to_owned()];
+        let carried = row["carried_by"].as_str().map(|id| format!("carried by {id}"));
+        let why = carried.or(why.map(str::to_owned)).unwrap_or_default();
+        let last = [time(&row["accepted_at"]), why];
         cells.into_iter().map(plain).chain(last).collect()
     });
     let rows: Vec<Vec<String>> = rows.collect();
@@ -128,6 +130,9 @@ pub(super) fn show(answer: &Value) -> Vec<String> {
         format!("status     {}", status(&delivery["status"])),
         format!("event      {}", answer["event"]),
     ];
+    if let Some(carrier) = delivery["carried_by"].as_str() {
+        lines.push(format!("carried by {carrier}, whose attempt brought both as one"));
+    }
     for handled in delivery["handled"].as_array().into_iter().flatten() {
         let text = |name: &str| plain(&handled[name]);
         lines.push(format!("by hand    {} {} by {}, after {}", text("at"), text("deed"), text("by"), text("code")));
@@ -147,6 +152,10 @@ pub(super) fn show(answer: &Value) -> Vec<String> {
             plain(&attempt["outcome"]),
             plain(&attempt["took_ms"])
         ));
+        let carried: Vec<String> = attempt["carried"].as_array().into_iter().flatten().map(plain).collect();
+        if !carried.is_empty() {
+            lines.push(format!("  carried  {}", carried.join(" ")));
+        }
         if let Some(message) = attempt["failure"]["message"].as_str() {
             lines.push(format!("  failed   {message} ({})", plain(&attempt["failure"]["code"])));
         }

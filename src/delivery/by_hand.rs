@@ -54,7 +54,6 @@ pub struct Handling {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Left {
     /// Which.
-    #[serde(with = "super::as_text")]
     pub id: Id,
     /// Why, as a stable word.
     pub code: Cow<'static, str>,

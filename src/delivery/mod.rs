@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::value::RawValue;
 
 use crate::action::{Failure, Unfit, Warning};
@@ -63,19 +63,15 @@ impl FromStr for Id {
     }
 }
 
-/// Ids as the text that people see.
-pub mod as_text {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    use super::Id;
-
-    /// Writes one.
-    pub fn serialize<S: Serializer>(id: &Id, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(id)
+/// As the text that people see.
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
+}
 
-    /// Reads one.
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Id, D::Error> {
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Id, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
@@ -133,6 +129,9 @@ pub struct Progress {
     /// What earlier attempts finished, by the action's own names for it; a further attempt goes on from there.
     #[serde(default, skip_serializing_if = "Steps::is_empty")]
     pub steps: Steps,
+    /// The delivery whose attempt brought this one too, because the one waited directly behind the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carried_by: Option<Id>,
     /// The last attempts, oldest first; [`Progress::STORY_MAX`] at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub story: Vec<Attempt>,
@@ -223,6 +222,9 @@ pub struct Attempt {
     /// What should be known about how it was delivered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
+    /// Later deliveries that were part of what it sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub carried: Vec<Id>,
     /// The requests it made and the replies it got; bodies cut at [`Exchange::BODY_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exchanges: Vec<Exchange>,
@@ -263,6 +265,7 @@ impl Progress {
             tries: 0,
             failing: None,
             steps: Steps::new(),
+            carried_by: None,
             story: Vec::new(),
             handled: Vec::new(),
         }
@@ -271,6 +274,12 @@ impl Progress {
     /// A delivery that ended before any attempt.
     pub fn ended(status: Status) -> Progress {
         Progress { status, ..Progress::new() }
+    }
+
+    /// Whether nothing was tried or done by hand.
+    pub fn is_untouched(&self) -> bool {
+        let is_new = self.tries == 0 && self.steps.is_empty() && self.handled.is_empty();
+        is_new && self.status == Status::Pending
     }
 
     /// Adds an attempt to the story.

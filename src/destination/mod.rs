@@ -116,6 +116,11 @@ pub trait Destination: Send + Sync + 'static {
         None
     }
 
+    /// Whether waiting deliveries of an action may be made one. Cheap: asked at every attempt.
+    fn merges(&self, _action: &str) -> bool {
+        false
+    }
+
     /// One payload for two of the same action that wait one directly behind the other, which leaves what both, in order,
     /// would leave. `None`: there is none, or nobody can be sure.
     fn merged(&self, _action: &str, _older: &[u8], _newer: &[u8]) -> Option<String> {

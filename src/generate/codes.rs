@@ -127,6 +127,7 @@ pub(super) const ALL: &[Code] = &[
         "the workspace does not have a custom attribute; with `drop` a warning, and it was left out",
     ),
     delivery("busy", "the destination is busy with the same thing"),
+    delivery("carried", "delivered as part of another delivery of the same contact or company, which waited before it"),
     delivery(
         "code_refused",
         "signing in: Intercom does not take the code, or client id and secret are not those of the app",

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 
+use super::load::Load;
 use super::pace::{Ended, Sign};
 use super::standstill::Standstills;
 use super::{Connection, Surroundings};
@@ -32,13 +33,30 @@ pub(super) enum Next {
     Unauthorized,
 }
 
+impl Next {
+    /// The same, after as long, should a clock that showed `at` when it was reckoned show an earlier time now.
+    pub(super) fn set_back(self, at: Timestamp, now: Timestamp) -> Next {
+        let back = at.duration_since(now.min(at));
+        match self {
+            Next::Again(until) => Next::Again(until - back),
+            Next::Parked(until) => Next::Parked(until - back),
+            Next::Quiet(until) => Next::Quiet(until - back),
+            Next::Settled | Next::Unauthorized => self,
+        }
+    }
+}
+
 /// An attempt, finished.
 #[derive(Debug)]
 pub(super) struct Attempted {
     /// The delivery with its new progress, to be settled.
     pub(super) owed: Owed,
+    /// Those that have ended with it, likewise.
+    pub(super) carried: Vec<Owed>,
     /// What happens next.
     pub(super) next: Next,
+    /// When that was reckoned.
+    pub(super) at: Timestamp,
     /// What pacing has to know.
     pub(super) ended: Ended,
 }
@@ -46,18 +64,18 @@ pub(super) struct Attempted {
 /// Makes one attempt of a delivery that stands in its line, or `outside` it. Cannot fail: whatever happens is an outcome.
 pub(super) async fn attempt(
     connection: &Connection,
-    owed: Owed,
+    load: Load,
     (outside, standstills): (bool, &Standstills),
     surroundings: &Surroundings,
     notes: Arc<dyn Notes>,
 ) -> Attempted {
     let at = (surroundings.clock)();
-    let performed = perform(connection, &owed, notes).await;
+    let performed = perform(connection, &load, notes).await;
     let (outcome, code) = words(&performed.result);
-    connection.count_attempt(&owed.delivery.action, outcome, &code);
+    connection.count_attempt(&load.owed.delivery.action, outcome, &code);
     let now = (surroundings.clock)();
     let times = Times { at, now, standstills, luck: (surroundings.luck)() };
-    conclude(owed, performed, outside, &surroundings.retry, &times)
+    conclude(load, performed, outside, &surroundings.retry, &times)
 }
 
 /// When an attempt was made, and with what luck.
@@ -74,7 +92,7 @@ pub(super) struct Times<'t> {
 
 /// What an attempt came to: the delivery's new progress, and what happens next. Pure.
 pub(super) fn conclude(
-    mut owed: Owed,
+    load: Load,
     mut performed: Performed,
     outside: bool,
     settings: &retry::Settings,
@@ -82,9 +100,11 @@ pub(super) fn conclude(
 ) -> Attempted {
     let Times { at, now, standstills, luck } = *times;
     bound(&mut performed);
+    let with = load.ids().skip(1).collect();
+    let Load { mut owed, mut carried, .. } = load;
     let progress = &mut owed.progress;
     leave_out(progress, standstills, at, now);
-    let next = settle(progress, &performed, settings, now, luck);
+    let next = settle(progress, &performed, settings, now, luck, carried.is_empty());
     if outside {
         stay_outside(&mut progress.status, now);
     }
@@ -94,8 +114,16 @@ pub(super) fn conclude(
     let took = now.duration_since(at).try_into().unwrap_or_default();
     let (requests, allowance) = (performed.exchanges.len(), performed.allowance);
     let ended = Ended { sign: sign(&performed), took, requests, allowance };
-    progress.record(story(number, at, now, outcome, performed));
-    Attempted { owed, next, ended }
+    progress.record(Attempt { carried: with, ..story(number, at, now, outcome, performed) });
+    match next {
+        Next::Settled => carried.iter_mut().for_each(|one| {
+            let (status, carried_by) = (progress.status.clone(), Some(owed.id));
+            one.progress = Progress { carried_by, ..Progress::ended(status) };
+        }),
+        // They go on waiting behind it.
+        _ => carried.clear(),
+    }
+    Attempted { owed, carried, next, at: now, ended }
 }
 
 /// Time since the last attempt in which the connection stood still counts for no age, and neither does the attempt: the
@@ -109,8 +137,9 @@ fn leave_out(progress: &mut Progress, standstills: &Standstills, at: Timestamp, 
 }
 
 /// Performs the action. A panic in it is a bug of ours: it ends this delivery, and no other.
-async fn perform(connection: &Connection, owed: &Owed, notes: Arc<dyn Notes>) -> Performed {
-    let payload = match &owed.delivery.payload {
+async fn perform(connection: &Connection, load: &Load, notes: Arc<dyn Notes>) -> Performed {
+    let owed = &load.owed;
+    let payload = match load.payload() {
         Ok(payload) => payload.get().as_bytes(),
         Err(unfit) => return Performed::failed(Failure::rejected("payload_invalid", unfit.message.clone())),
     };
@@ -122,13 +151,15 @@ async fn perform(connection: &Connection, owed: &Owed, notes: Arc<dyn Notes>) ->
     })
 }
 
-/// Writes the result of an attempt into the progress, and says what happens next.
+/// Writes the result of an attempt into the progress, and says what happens next. When it was not alone and did not work,
+/// it is tried alone: what is wrong may be in one of the others.
 fn settle(
     progress: &mut Progress,
     performed: &Performed,
     settings: &retry::Settings,
     now: Timestamp,
     luck: f64,
+    is_alone: bool,
 ) -> Next {
     let failure = match &performed.result {
         Ok(Outcome::Delivered(_)) => {
@@ -159,6 +190,7 @@ fn settle(
         Verdict::Park(until) => (waiting(until, true), Next::Parked(until)),
         Verdict::PauseUntil(until) => (waiting(until, false), Next::Quiet(until)),
         Verdict::PauseUntilAuthorized => (Status::Pending, Next::Unauthorized),
+        Verdict::GiveUp(..) if !is_alone => (waiting(now, false), Next::Again(now)),
         Verdict::GiveUp(code, message) => (Status::DeadLetter { at: now, code, message }, Next::Settled),
     };
     progress.status = status;
@@ -217,7 +249,8 @@ fn story(number: u32, at: Timestamp, now: Timestamp, outcome: &'static str, perf
         Ok(Outcome::Skipped(reason, message)) => (None, vec![Warning::new("", reason, message)]),
         Err(failure) => (Some(failure), Vec::new()),
     };
-    Attempt { number, at, took_ms, outcome: outcome.into(), failure, warnings, exchanges: performed.exchanges }
+    let (outcome, exchanges) = (outcome.into(), performed.exchanges);
+    Attempt { number, at, took_ms, outcome, failure, warnings, carried: Vec::new(), exchanges }
 }
 
 impl Connection {
@@ -236,7 +269,7 @@ mod tests {
     fn check(result: crate::action::Result, status: &str, next: Next, attempts: u32) {
         let mut progress = Progress::new();
         let performed = Performed { result, ..Performed::failed(Failure::rejected("", "")) };
-        assert_eq!(settle(&mut progress, &performed, &retry::Settings::default(), NOW, 1.0), next);
+        assert_eq!(settle(&mut progress, &performed, &retry::Settings::default(), NOW, 1.0, true), next);
         assert_eq!((progress.status.name(), progress.attempts), (status, attempts));
     }
 
@@ -263,7 +296,7 @@ mod tests {
 
     fn settle_at(progress: &mut Progress, kind: Kind, hours: u64) -> Next {
         let performed = Performed { result: failed(kind), ..Performed::failed(Failure::rejected("", "")) };
-        settle(progress, &performed, &retry::Settings::default(), NOW + Duration::from_secs(hours * 3600), 1.0)
+        settle(progress, &performed, &retry::Settings::default(), NOW + Duration::from_secs(hours * 3600), 1.0, true)
     }
 
     #[test]
@@ -319,7 +352,7 @@ mod tests {
             leave_out(&mut progress, standstills, at, at);
             let performed =
                 Performed { result: failed(Kind::Unavailable), ..Performed::failed(Failure::rejected("", "")) };
-            let next = settle(&mut progress, &performed, &retry::Settings::default(), at, 1.0);
+            let next = settle(&mut progress, &performed, &retry::Settings::default(), at, 1.0, true);
             progress.record(story(1, at, at, "unavailable", performed));
             next
         };

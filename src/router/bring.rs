@@ -6,14 +6,19 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use super::attempt::{Attempted, Next, attempt};
-use super::conductor::size;
+use super::conductor::{Begin, Behind, size};
+use super::load::Load;
 use super::pace::Ended;
-use super::standstill::Standstills;
+use super::under_way::Attempting;
 use super::{Connection, Surroundings, wait_for_store};
 use crate::action::{Kind, Warning};
 use crate::delivery::{Delivery, Id, Progress, Status, Steps};
 use crate::destination::Notes;
+use crate::instant::Timestamp;
 use crate::store::{Owed, Store};
+
+/// The code of a delivery that ended with another one.
+const CARRIED: &str = "carried";
 
 /// An attempt that has ended and was written down.
 pub(super) struct Finished {
@@ -21,8 +26,12 @@ pub(super) struct Finished {
     pub(super) id: Id,
     /// What happens next.
     pub(super) next: Next,
+    /// When that was reckoned.
+    pub(super) at: Timestamp,
     /// Whether the destination has it.
     pub(super) delivered: bool,
+    /// Those that have ended with it.
+    pub(super) carried: Vec<Id>,
     /// Why the destination could not take it, where that may pass.
     pub(super) trouble: Option<Cow<'static, str>>,
     /// What pacing has to know.
@@ -37,67 +46,112 @@ pub(super) async fn bring(
     connection: &Connection,
     store: &Arc<dyn Store>,
     surroundings: &Surroundings,
-    (id, owed, outside): (Id, Option<Box<Owed>>, bool),
-    standstills: &Standstills,
+    Begin { id, owed, behind, outside, standstills, .. }: Begin,
 ) -> Finished {
     // Before it is looked whether it was removed: who removes it looks afterwards whether it is under way.
     let _attempting = surroundings.under_way.begin(id.position);
     let held = owed.as_deref().map_or(0, size);
     let owed = match owed {
-        Some(owed) => Some(*owed),
-        None => read(&**store, id).await,
+        Some(owed) => Some(Arc::unwrap_or_clone(owed)),
+        None => read(&**store, vec![id]).await.pop(),
     };
     if store.is_removed(id.position) {
         tracing::info!(delivery.id = %id, "Delivery {id} is not made: what was known of the person was removed");
-        return Finished::unmade(id, held);
+        return Finished::unmade(id, (surroundings.clock)(), held);
     }
     let Some(owed) = owed else {
         tracing::error!(delivery.id = %id, "A delivery is not in the store any more, or its record is damaged");
-        return Finished::unmade(id, held);
+        return Finished::unmade(id, (surroundings.clock)(), held);
     };
     if owed.progress.status.is_settled() {
         tracing::debug!(delivery.id = %id, "Delivery {id} has ended meanwhile");
-        return Finished::unmade(id, held);
+        return Finished::unmade(id, (surroundings.clock)(), held);
     }
     let notebook = Notebook { store: store.clone(), id, progress: owed.progress.clone() };
-    let attempted = attempt(connection, owed, (outside, standstills), surroundings, Arc::new(notebook)).await;
-    write(&**store, attempted.owed.id, &attempted.owed.progress).await;
-    surroundings.live.delivery(&attempted.owed);
+    let (load, _attempting_others) = gather(owed, behind, connection, store, surroundings).await;
+    let attempted = attempt(connection, load, (outside, &standstills), surroundings, Arc::new(notebook)).await;
+    let all = || std::iter::once(&attempted.owed).chain(&attempted.carried);
+    write(&**store, all().map(|one| (one.id, one.progress.clone())).collect()).await;
+    all().for_each(|one| surroundings.live.delivery(one));
     if attempted.next == Next::Settled {
-        connection.count_settled(&attempted.owed);
+        all().for_each(|one| connection.count_settled(one));
     }
     Finished::of(attempted, held)
+}
+
+/// Takes along those behind a delivery that can be made one with it; what is answered besides keeps whoever removes a
+/// person waiting for them.
+async fn gather(
+    owed: Owed,
+    behind: Vec<Behind>,
+    connection: &Connection,
+    store: &Arc<dyn Store>,
+    surroundings: &Surroundings,
+) -> (Load, Vec<Attempting>) {
+    let mut load = Load::of(owed);
+    let mut attempting = Vec::new();
+    let destination = &connection.destination;
+    if !load.may_carry() || !destination.merges(&load.owed.delivery.action) {
+        return (load, attempting);
+    }
+    // Mostly the next one goes by itself, so few are read until some were taken.
+    let mut some = 1;
+    let mut behind = behind.into_iter().peekable();
+    while behind.peek().is_some() {
+        let next: Vec<Behind> = behind.by_ref().take(some).collect();
+        attempting.extend(next.iter().map(|(id, _)| surroundings.under_way.begin(id.position)));
+        for one in whole(next, store).await {
+            let merge = |action: &str, older: &[u8], newer: &[u8]| destination.merged(action, older, newer);
+            if !one.is_some_and(|one| !store.is_removed(one.id.position) && load.take(one, merge)) {
+                return (load, attempting);
+            }
+        }
+        some *= 2;
+    }
+    (load, attempting)
+}
+
+/// What is owed, read where it is not in memory; `None` where it is not there any more.
+async fn whole(some: Vec<Behind>, store: &Arc<dyn Store>) -> Vec<Option<Owed>> {
+    let missing: Vec<Id> = some.iter().filter(|(_, owed)| owed.is_none()).map(|(id, _)| *id).collect();
+    let mut found = match missing.is_empty() {
+        true => Vec::new(),
+        false => read(&**store, missing).await,
+    };
+    let of_store = |id: Id, found: &mut Vec<Owed>| found.extract_if(.., |one| one.id == id).next();
+    some.into_iter().map(|(id, owed)| owed.map(Arc::unwrap_or_clone).or_else(|| of_store(id, &mut found))).collect()
 }
 
 impl Finished {
     /// An attempt that was written down.
     pub(super) fn of(attempted: Attempted, held: usize) -> Finished {
-        let Attempted { owed: Owed { id, progress, .. }, next, ended } = attempted;
+        let Attempted { owed: Owed { id, progress, .. }, carried, next, at, ended } = attempted;
+        let carried = carried.into_iter().map(|one| one.id).collect();
         let delivered = matches!(progress.status, Status::Delivered { .. });
         let failure = progress.story.last().and_then(|attempt| attempt.failure.as_ref());
         let trouble = failure.filter(|failure| matches!(failure.kind, Kind::Unavailable | Kind::Unknown));
         let trouble = trouble.map(|failure| failure.code.clone());
-        Finished { id, next, delivered, trouble, ended, held }
+        Finished { id, next, at, delivered, carried, trouble, ended, held }
     }
 
     /// One that was not made, because nothing is owed any more.
-    pub(super) fn unmade(id: Id, held: usize) -> Finished {
+    pub(super) fn unmade(id: Id, at: Timestamp, held: usize) -> Finished {
         let (next, ended) = (Next::Settled, Ended::default());
-        Finished { id, next, delivered: false, trouble: None, ended, held }
+        Finished { id, next, at, delivered: false, carried: Vec::new(), trouble: None, ended, held }
     }
 }
 
-async fn read(store: &dyn Store, id: Id) -> Option<Owed> {
+async fn read(store: &dyn Store, ids: Vec<Id>) -> Vec<Owed> {
     loop {
-        match store.deliveries(vec![id]).await {
-            Ok(mut found) => return found.pop(),
+        match store.deliveries(ids.clone()).await {
+            Ok(found) => return found,
             Err(error) => wait_for_store(&error).await,
         }
     }
 }
 
-async fn write(store: &dyn Store, id: Id, progress: &Progress) {
-    while let Err(error) = store.settle(vec![(id, progress.clone())]).await {
+async fn write(store: &dyn Store, settlements: Vec<(Id, Progress)>) {
+    while let Err(error) = store.settle(settlements.clone()).await {
         wait_for_store(&error).await;
     }
 }
@@ -113,7 +167,7 @@ impl Notes for Notebook {
     fn note(&self, steps: Steps) -> BoxFuture<'_, ()> {
         let mut progress = self.progress.clone();
         progress.steps.extend(steps);
-        Box::pin(async move { write(&*self.store, self.id, &progress).await })
+        Box::pin(async move { write(&*self.store, vec![(self.id, progress)]).await })
     }
 }
 
@@ -129,7 +183,7 @@ impl Connection {
     /// Counts and reports a delivery that has ended.
     pub(super) fn count_settled(&self, owed: &Owed) {
         let (at, code) = match &owed.progress.status {
-            Status::Delivered { at } => (*at, ""),
+            Status::Delivered { at } => (*at, owed.progress.carried_by.map_or("", |_| CARRIED)),
             Status::Skipped { at, reason } => (*at, &**reason),
             Status::DeadLetter { at, code, .. } => (*at, &**code),
             Status::Pending | Status::Waiting { .. } => return,

@@ -54,7 +54,7 @@ pub(super) struct Joining {
     accepted_at: Timestamp,
     until: Option<Timestamp>,
     parked: bool,
-    owed: Option<Box<Owed>>,
+    owed: Option<Arc<Owed>>,
 }
 
 impl Joining {
@@ -67,7 +67,7 @@ impl Joining {
             accepted_at: owed.delivery.accepted_at,
             until: None,
             parked: false,
-            owed: Some(Box::new(owed)),
+            owed: Some(Arc::new(owed)),
         }
     }
 
@@ -101,7 +101,9 @@ pub(super) enum Step {
 pub(super) struct Begin {
     pub(super) id: Id,
     /// The delivery, where it is in memory.
-    pub(super) owed: Option<Box<Owed>>,
+    pub(super) owed: Option<Arc<Owed>>,
+    /// Those that wait directly behind it, and may be brought with it.
+    pub(super) behind: Vec<Behind>,
     /// Whether it stands outside its line.
     pub(super) outside: bool,
     /// What it comes to is told with this.
@@ -109,6 +111,9 @@ pub(super) struct Begin {
     /// When the connection stood still.
     pub(super) standstills: Standstills,
 }
+
+/// One that waits behind another; with what is owed, where that is in memory.
+pub(super) type Behind = (Id, Option<Arc<Owed>>);
 
 /// Counts how often the destination behind a connection was built anew: what an older one says of its credentials and
 /// its allowance is not about the present one.
@@ -238,26 +243,21 @@ impl Conductor {
         None
     }
 
-    fn begin(&mut self, id: Id, owed: Option<Box<Owed>>, now: Timestamp) -> Begin {
+    fn begin(&mut self, (id, owed): Behind, behind: Vec<Behind>, now: Timestamp) -> Begin {
         self.pace.begin(now);
         self.under_way.insert(id);
         let outside = self.parked.contains_key(&id);
         self.parked_under_way += usize::from(outside);
-        Begin { id, owed, outside, generation: self.generation, standstills: self.standstills.clone() }
+        Begin { id, owed, behind, outside, generation: self.generation, standstills: self.standstills.clone() }
     }
 
     /// An attempt has ended, and what came of it is written down.
     pub(super) fn finished(&mut self, generation: Generation, finished: Finished, now: Timestamp) {
         self.look(now);
         let is_current = generation == self.generation;
-        let Finished { id, next, delivered, trouble, ended, held } = finished;
+        let Finished { id, at, next, delivered, carried, trouble, ended, held } = finished;
         // The clock may have been set back since the time was reckoned.
-        let latest = now + retry::TOLD_MAX;
-        let next = match next {
-            Next::Again(until) => Next::Again(until.min(latest)),
-            Next::Parked(until) => Next::Parked(until.min(latest)),
-            next => next,
-        };
+        let next = next.set_back(at, now);
         self.tell_of_trouble(trouble, delivered);
         // What was before says nothing about the present destination.
         self.end_attempt(id, if is_current { ended } else { Ended::default() }, now);
@@ -272,6 +272,7 @@ impl Conductor {
             true => self.finish_parked(id, next, delivered),
             false => self.finish_turn(id, next, delivered),
         }
+        carried.into_iter().for_each(|id| self.finish_carried(id));
         self.under_way.remove(&id);
         let again = self.reopened.extract_if(.., |one| one.id == id).next();
         if let Some(one) = again.filter(|_| is_settled) {

@@ -77,6 +77,12 @@ impl<T: Copy + Ord + Hash + Debug> Lanes<T> {
         None
     }
 
+    /// Calls one out of its turn, as [`Lanes::next`] does in the order of turns.
+    pub fn call(&mut self, one: T) {
+        let is_ready = self.members.get(&one).is_some_and(|member| self.ready[member.source].1.remove(&one));
+        debug_assert!(is_ready, "it has its turn, and is not out");
+    }
+
     /// Gives one that is out its turn back: [`Lanes::next`] will name it again.
     pub fn again(&mut self, one: T) {
         let member = &self.members[&one];

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::bring::{Finished, bring};
-use super::conductor::{Begin, Conductor, Generation, Joining, Read, Step};
+use super::conductor::{Conductor, Generation, Joining, Read, Step};
 use super::{Connection, Surroundings, wait_for_store};
 use crate::delivery::Id;
 use crate::instant::Timestamp;
@@ -141,9 +141,7 @@ impl Stage {
             Step::Begin(begin) => {
                 let surroundings = self.surroundings.clone();
                 self.running.spawn(async move {
-                    let Begin { id, owed, outside, generation, standstills } = begin;
-                    let delivery = (id, owed, outside);
-                    Done::Attempt(generation, bring(&connection, &store, &surroundings, delivery, &standstills).await)
+                    Done::Attempt(begin.generation, bring(&connection, &store, &surroundings, begin).await)
                 });
             }
             Step::Read(page) => {

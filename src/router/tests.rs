@@ -16,6 +16,7 @@ use crate::event::{Channel, Envelope, Event};
 use crate::store::memory::Memory;
 use crate::yaml::{Lookup, Missing};
 
+mod carried;
 mod letters;
 mod parked;
 
@@ -75,7 +76,6 @@ impl Engine {
         Engine { store, router, began, tell }
     }
 
-    /// Accepts track calls of one person, in one call.
     /// The same store, with an engine that has no connection yet.
     async fn restart(self) -> Engine {
         let Engine { store, router, .. } = self;
@@ -86,6 +86,7 @@ impl Engine {
         Engine { store, router, began, tell }
     }
 
+    /// Accepts track calls of one person, in one call.
     async fn accept(&self, names: &[&str]) {
         let events = names.iter().map(|name| event(name)).collect();
         self.store.accept(events).await.unwrap();
@@ -93,6 +94,20 @@ impl Engine {
 
     async fn next(&mut self) -> (&'static str, String) {
         tokio::time::timeout(LIMIT, self.began.recv()).await.expect("something begins").unwrap()
+    }
+
+    /// Waits until a delivery has this status; something that ends it is under way.
+    async fn ends(&self, position: u64, status: &str) -> store::Owed {
+        let wait = async {
+            loop {
+                let owed = self.store.deliveries(vec![id(position)]).await.unwrap().pop();
+                match owed.filter(|owed| owed.progress.status.name() == status) {
+                    Some(owed) => return owed,
+                    None => tokio::task::yield_now().await,
+                }
+            }
+        };
+        tokio::time::timeout(LIMIT, wait).await.expect("it ends")
     }
 
     async fn replace(&self, connections: Vec<Arc<Connection>>) {

@@ -31,18 +31,21 @@ pub struct Economy {
     /// Whether people are not looked up one by one while mostly new ones come: who is there already is named by a refusal,
     /// and the leads, where they are few, are listed at once.
     pub look_ups: bool,
+    /// Whether updates of one contact or company that wait one directly behind the other are sent as one, the last value of
+    /// each field winning.
+    pub queued: bool,
 }
 
 impl Default for Economy {
     fn default() -> Self {
-        Economy { unchanged: true, last_seen_interval_secs: 300, belongings: true, look_ups: true }
+        Economy { unchanged: true, last_seen_interval_secs: 300, belongings: true, look_ups: true, queued: true }
     }
 }
 
 impl Economy {
     /// Every request is made.
     pub const OFF: Economy =
-        Economy { unchanged: false, last_seen_interval_secs: 0, belongings: false, look_ups: false };
+        Economy { unchanged: false, last_seen_interval_secs: 0, belongings: false, look_ups: false, queued: false };
 }
 
 /// Why a write is not sent: everything in it is known to be there.

@@ -376,6 +376,10 @@ impl Destination for Intercom {
         left.filter(|_| told.remaining == 0)
     }
 
+    fn merges(&self, action: &str) -> bool {
+        self.service.settings.economy.queued && queued::merges(action)
+    }
+
     fn merged(&self, action: &str, older: &[u8], newer: &[u8]) -> Option<String> {
         let read = |payload: &[u8]| serde_json::from_slice(payload).ok();
         let takes = |model, name: &str, value: &Value| self.service.attributes.surely_take(model, name, value);

@@ -19,6 +19,11 @@ const LINK: [&str; 2] = ["company_id", "remove_company"];
 /// Whether the workspace surely takes a value for an attribute.
 pub type Takes<'a> = &'a dyn Fn(Model, &str, &Value) -> bool;
 
+/// Whether there are payloads of an action that can be made one.
+pub fn merges(action: &str) -> bool {
+    matches!(action, "identify_contact" | "identify_company")
+}
+
 /// One payload of an action for two. `None`: they are better sent one after the other.
 pub fn merged(
     action: &str,

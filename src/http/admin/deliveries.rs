@@ -79,6 +79,8 @@ struct Row<'a> {
     accepted_at: Timestamp,
     status: Shown<'a>,
     attempts: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    carried_by: Option<Id>,
     #[serde(skip_serializing_if = "<[Handled]>::is_empty")]
     handled: &'a [Handled],
 }
@@ -103,6 +105,7 @@ impl<'a> Row<'a> {
             accepted_at: owed.delivery.accepted_at,
             status: paused.reason(owed).map_or(stored, |reason| Shown::Paused { is: "paused", reason }),
             attempts: owed.progress.attempts,
+            carried_by: owed.progress.carried_by,
             handled: &owed.progress.handled,
         }
     }

@@ -45,7 +45,7 @@ impl Conductor {
             return None;
         }
         parked.until = None;
-        Some(self.begin(id, None, now))
+        Some(self.begin((id, None), Vec::new(), now))
     }
 
     /// Whether an older delivery of the same person, which had left the line, is being attempted or about to be. One that

@@ -4,18 +4,21 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::parked::{Parked, people};
-use super::{Alarm, Begin, Conductor};
+use super::{Alarm, Begin, Behind, Conductor, size};
 use crate::delivery::{Id, Position};
 use crate::instant::Timestamp;
 use crate::router::attempt::Next;
 use crate::store::Owed;
+
+/// The most that may be brought with one.
+const BEHIND_MAX: usize = 64;
 
 /// The open deliveries of one event, brought one after the other while the event has its turn.
 pub(super) struct Turn {
     pub(super) source: Arc<str>,
     pub(super) keys: Vec<u64>,
     pub(super) accepted_at: Timestamp,
-    pub(super) deliveries: VecDeque<(Id, Option<Box<Owed>>)>,
+    pub(super) deliveries: VecDeque<(Id, Option<Arc<Owed>>)>,
     /// Not before then.
     pub(super) until: Option<Timestamp>,
 }
@@ -38,7 +41,34 @@ impl Conductor {
         }
         let (id, owed) =
             turn.deliveries.front_mut().map(|(id, owed)| (*id, owed.take())).expect("a turn has deliveries");
-        Some(self.begin(id, owed, now))
+        let behind = self.behind(position);
+        Some(self.begin((id, owed), behind, now))
+    }
+
+    /// Those that wait directly behind the last delivery of an event and are about exactly the same people: once it has
+    /// gone, nothing but the one before it keeps each from going.
+    fn behind(&self, position: Position) -> Vec<Behind> {
+        let turn = &self.turns[&position];
+        let [first, others @ ..] = &*turn.keys else { return Vec::new() };
+        let mut others: Vec<_> = others.iter().map(|key| self.lanes.line(*key).skip(1)).collect();
+        let mut behind = Vec::new();
+        let mut before = turn;
+        for position in self.lanes.line(*first).skip(1) {
+            let next = &self.turns[&position];
+            let is_directly = others.iter_mut().all(|line| line.next() == Some(position));
+            let has_same_keys = next.keys.iter().all(|key| turn.keys.contains(key));
+            let is_held_back = || self.follows_a_parked_one(position) || self.is_after_a_parked_one(position);
+            if before.deliveries.len() != 1 || !is_directly || !has_same_keys || is_held_back() {
+                break;
+            }
+            let (id, owed) = next.deliveries.front().expect("a turn has deliveries");
+            behind.push((*id, owed.clone()));
+            if behind.len() == BEHIND_MAX {
+                break;
+            }
+            before = next;
+        }
+        behind
     }
 
     /// An event keeps its turn, and goes on at its time.
@@ -83,6 +113,21 @@ impl Conductor {
             self.leave_lanes(position);
         } else {
             self.lanes.again(position);
+        }
+    }
+
+    /// One was brought with another, and has ended with it. It may be on the shelf meanwhile.
+    pub(super) fn finish_carried(&mut self, id: Id) {
+        self.ended(id);
+        let Some(turn) = self.turns.get_mut(&id.position) else { return };
+        let Some(at) = turn.deliveries.iter().position(|(one, _)| *one == id) else { return };
+        let owed = turn.deliveries.remove(at).and_then(|(_, owed)| owed);
+        let is_last = turn.deliveries.is_empty();
+        self.held -= owed.as_deref().map_or(0, size);
+        self.lined -= 1;
+        if is_last {
+            self.lanes.call(id.position);
+            self.leave_lanes(id.position);
         }
     }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use crate::action::{Failure, Kind, Outcome};
-use crate::delivery::{Exchange, Id};
+use crate::delivery::{Delivery, Exchange, Id};
 use crate::destination::{Allowance, Performed};
 use crate::instant::Timestamp;
-use crate::store::Owed;
+use crate::router::load::Load;
 
 /// Makes the contact of everybody it is about.
 pub(super) const MAKES: &str = "makes";
@@ -19,6 +19,31 @@ pub(super) const NEEDS: &str = "needs";
 pub(super) const PLAIN: &str = "plain";
 /// Is never taken.
 pub(super) const BAD: &str = "bad";
+/// The same, of an action that may be made one with others.
+pub(super) const SPOILT: &str = "spoilt";
+/// What a payload says that is never taken.
+const BAD_PAYLOAD: &str = r#"{"bad":true}"#;
+const PAYLOAD: &str = "{}";
+
+/// The action of a deed, and its payload.
+pub(super) fn deed(does: &'static str) -> (&'static str, &'static str) {
+    match does {
+        SPOILT => (PLAIN, BAD_PAYLOAD),
+        BAD => (BAD, BAD_PAYLOAD),
+        does => (does, PAYLOAD),
+    }
+}
+
+/// Whether a payload is never taken.
+pub(super) fn is_bad(delivery: &Delivery) -> bool {
+    delivery.payload.as_ref().is_ok_and(|payload| payload.get() == BAD_PAYLOAD)
+}
+
+/// One payload for two of an action; it is taken where both are.
+pub(super) fn merged(action: &str, older: &[u8], newer: &[u8]) -> Option<String> {
+    let is_bad = [older, newer].contains(&BAD_PAYLOAD.as_bytes());
+    (action != BAD).then(|| if is_bad { BAD_PAYLOAD } else { PAYLOAD }.to_owned())
+}
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Mood {
@@ -46,7 +71,7 @@ impl Destination {
     }
 
     /// What a request comes to.
-    pub(super) fn perform(&mut self, owed: &Owed, now: Timestamp, rng: &mut Rng) -> Performed {
+    pub(super) fn perform(&mut self, load: &Load, now: Timestamp, rng: &mut Rng) -> Performed {
         let mood = match self.mood {
             Mood::Ordinary if rng.u8(..10) == 0 => Mood::Flaky,
             mood => mood,
@@ -62,45 +87,53 @@ impl Destination {
             3 if is_flaky => failed(Kind::Throttled, None),
             4 if is_flaky => failed(Kind::Unknown, None),
             5 if is_flaky => {
-                if self.take(owed).is_ok() {
-                    *self.unknown.entry(owed.id).or_default() += 1;
+                if self.take(load).is_ok() {
+                    self.is_unknown(load.ids());
                 }
                 failed(Kind::Unknown, None)
             }
             6 if is_flaky => {
                 let resets_at = now + Duration::from_secs(rng.u64(1..10));
                 let allowance = Some(Allowance { limit: 100, remaining: rng.u32(..5), resets_at });
-                Performed { allowance, ..self.answer(owed) }
+                Performed { allowance, ..self.answer(load) }
             }
-            _ => self.answer(owed),
+            _ => self.answer(load),
         }
     }
 
     /// A request arrives, and nobody hears of it.
-    pub(super) fn perform_unheard(&mut self, owed: &Owed) {
-        if matches!(self.mood, Mood::Well | Mood::Ordinary | Mood::Flaky) && self.take(owed).is_ok() {
-            *self.unknown.entry(owed.id).or_default() += 1;
+    pub(super) fn perform_unheard(&mut self, load: &Load) {
+        if matches!(self.mood, Mood::Well | Mood::Ordinary | Mood::Flaky) && self.take(load).is_ok() {
+            self.is_unknown(load.ids());
         }
     }
 
-    fn answer(&mut self, owed: &Owed) -> Performed {
-        match self.take(owed) {
+    /// These were done, and nobody knows.
+    pub(super) fn is_unknown(&mut self, ids: impl Iterator<Item = Id>) {
+        ids.for_each(|id| *self.unknown.entry(id).or_default() += 1);
+    }
+
+    fn answer(&mut self, load: &Load) -> Performed {
+        match self.take(load) {
             Ok(()) => Performed { result: Ok(Outcome::Delivered(Vec::new())), ..failed(Kind::Rejected, None) },
             Err(kind) => failed(kind, None),
         }
     }
 
-    fn take(&mut self, owed: &Owed) -> Result<(), Kind> {
+    fn take(&mut self, load: &Load) -> Result<(), Kind> {
+        let owed = &load.owed;
+        if load.payload().is_ok_and(|payload| payload.get() == BAD_PAYLOAD) {
+            return Err(Kind::Rejected);
+        }
         let people = || owed.delivery.keys.iter().copied().filter(|key| key % 2 == 0);
         match &*owed.delivery.action {
-            BAD => return Err(Kind::Rejected),
             NEEDS if people().count() > 0 && !people().any(|key| self.contacts.contains(&key)) => {
                 return Err(Kind::TooEarly);
             }
             MAKES => self.contacts.extend(people()),
             _ => {}
         }
-        *self.done.entry(owed.id).or_default() += 1;
+        load.ids().for_each(|id| *self.done.entry(id).or_default() += 1);
         Ok(())
     }
 }

@@ -1,12 +1,13 @@
 //! One history: what happens when, drawn by a seed.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::SignedDuration;
 
-use super::destination::{BAD, Destination, MAKES, Mood, NEEDS, PLAIN};
+use super::destination::{BAD, Destination, MAKES, Mood, NEEDS, PLAIN, SPOILT, merged};
 use super::ledger::{Event, Ledger};
 use super::oracle::{self, Told};
 use crate::delivery::{Id, Progress, Status, retry};
@@ -15,6 +16,7 @@ use crate::router::PaceSettings;
 use crate::router::attempt::{Attempted, Next, Times, conclude};
 use crate::router::bring::Finished;
 use crate::router::conductor::{Begin, Bounds, Conductor, Generation, Joining, Step, size};
+use crate::router::load::Load;
 use crate::router::pace::Pace;
 use crate::store::Owed;
 
@@ -82,7 +84,8 @@ impl Message {
 /// An attempt under way.
 struct Flight {
     begin: Begin,
-    owed: Option<Owed>,
+    ids: Vec<Id>,
+    load: Option<Load>,
     held: usize,
     at: Timestamp,
     attempted: Option<Attempted>,
@@ -120,6 +123,8 @@ pub(super) struct History {
     too_early_since: BTreeMap<Id, Duration>,
     log: Option<Vec<String>>,
     happenings: usize,
+    /// How many went with another one.
+    carried: usize,
 }
 
 impl History {
@@ -166,6 +171,7 @@ impl History {
             too_early_since: BTreeMap::new(),
             log: is_told.then(Vec::new),
             happenings: 0,
+            carried: 0,
         };
         history.plan(is_patient);
         history
@@ -229,8 +235,8 @@ impl History {
         }
     }
 
-    /// Runs it to its end.
-    pub(super) fn run(&mut self) -> Result<usize, String> {
+    /// Runs it to its end: how many things happened, and how many deliveries went with another one.
+    pub(super) fn run(&mut self) -> Result<(usize, usize), String> {
         while let Some(((time, _), what)) = self.agenda.pop_first() {
             self.time = time;
             self.happenings += 1;
@@ -249,7 +255,7 @@ impl History {
             self.conduct()?;
             if self.is_calm && self.is_over() {
                 oracle::ended(&self.ledger, &self.destination)?;
-                return Ok(self.happenings);
+                return Ok((self.happenings, self.carried));
             }
             let limit = if self.retry.first_wait_secs < 1.0 { HOUR } else { 4 * HOUR };
             if self.is_calm && self.time > self.calm_since + Duration::from_secs(limit) {
@@ -296,8 +302,12 @@ impl History {
 
     fn accept(&mut self) {
         for _ in 0..self.rng.usize(1..5) {
-            let keys = self.draw_keys();
-            let does = (0..self.rng.usize(..4)).map(|_| self.draw_deed()).collect();
+            // Many say the same once more.
+            let last = self.ledger.events.last().filter(|_| self.rng.u8(..4) == 0).cloned();
+            let (keys, does) = match last {
+                Some(last) => (last.keys, last.does),
+                None => (self.draw_keys(), (0..self.rng.usize(..4)).map(|_| self.draw_deed()).collect()),
+            };
             self.ledger.events.push(Event { keys, does, accepted_at: self.now() });
         }
         self.plan_in(Duration::from_millis(50), What::Route);
@@ -321,6 +331,7 @@ impl History {
             0..2 => MAKES,
             2..6 => NEEDS,
             6 => BAD,
+            7 => SPOILT,
             _ => PLAIN,
         }
     }
@@ -425,30 +436,50 @@ impl History {
         if self.paused.is_some() {
             return Err(format!("{id} is attempted although it is paused"));
         }
-        let is_flying = |id: Id| self.flights.values().any(|flight| flight.begin.id == id);
-        oracle::begins(&begin, &self.told, (self.time, &is_flying), (&self.ledger, conductor))?;
+        let load = self.load(&begin);
+        let ids: Vec<Id> = load.as_ref().map_or(vec![id], |load| load.ids().collect());
+        let carried = &ids[1..];
+        self.carried += carried.len();
+        let is_flying = |id: Id| self.flights.values().any(|flight| flight.ids.contains(&id));
+        oracle::begins(&begin, carried, &self.told, (self.time, &is_flying), (&self.ledger, conductor))?;
         let held = begin.owed.as_deref().map_or(0, size);
-        let owed = match &begin.owed {
-            Some(owed) if !self.ledger.removed.contains(&id.position) => Some((**owed).clone()),
-            _ => self.ledger.deliveries.get(&id).cloned(),
-        };
-        self.tell(|_| format!("  {id} begins{}", if begin.outside { ", outside" } else { "" }));
+        self.tell(|_| {
+            let with: String = carried.iter().map(|id| format!(" with {id}")).collect();
+            format!("  {id} begins{}{with}", if begin.outside { ", outside" } else { "" })
+        });
         let number = self.number as usize;
-        self.flights.insert(number, Flight { begin, owed, held, at: now, attempted: None });
+        self.flights.insert(number, Flight { begin, ids, load, held, at: now, attempted: None });
         let most = Duration::from_millis(*self.rng.choice([5, 500, 20_000].iter()).expect("there are some"));
         self.plan_in(most, What::Ends(self.life, number));
         Ok(())
+    }
+
+    /// What an attempt brings, as [`crate::router::bring`] gathers it.
+    fn load(&self, begin: &Begin) -> Option<Load> {
+        let whole = |id: Id, owed: &Option<Arc<Owed>>| match owed {
+            Some(owed) if !self.ledger.removed.contains(&id.position) => Some((**owed).clone()),
+            _ => self.ledger.deliveries.get(&id).cloned(),
+        };
+        let mut load = Load::of(whole(begin.id, &begin.owed)?);
+        if load.may_carry() {
+            for (id, owed) in &begin.behind {
+                if !whole(*id, owed).is_some_and(|next| load.take(next, merged)) {
+                    break;
+                }
+            }
+        }
+        Some(load)
     }
 
     fn end(&mut self, number: usize) -> Result<(), String> {
         let now = self.now();
         let flight = self.flights.get_mut(&number).expect("it is under way");
         let outside = flight.begin.outside;
-        if let Some(owed) = flight.owed.take() {
-            let performed = self.destination.perform(&owed, now, &mut self.rng);
+        if let Some(load) = flight.load.take() {
+            let performed = self.destination.perform(&load, now, &mut self.rng);
             let (standstills, luck) = (&flight.begin.standstills, if outside { 1.0 } else { self.rng.f64() });
             let times = Times { at: flight.at.min(now), now, standstills, luck };
-            let attempted = conclude(owed, performed, outside, &self.retry, &times);
+            let attempted = conclude(load, performed, outside, &self.retry, &times);
             flight.attempted = Some(attempted);
             self.check_age(number)?;
         }
@@ -484,13 +515,14 @@ impl History {
             Some(attempted) => {
                 let progress: Progress = attempted.owed.progress.clone();
                 self.ledger.settle(begin.id, &progress);
+                attempted.carried.iter().for_each(|one| self.ledger.settle(one.id, &one.progress));
                 let conductor_heeds = begin.generation == self.told.generation;
                 if conductor_heeds {
                     self.note(&attempted, now);
                 }
                 Finished::of(attempted, held)
             }
-            None => Finished::unmade(begin.id, held),
+            None => Finished::unmade(begin.id, now, held),
         };
         if let Some(conductor) = &mut self.conductor {
             conductor.finished(begin.generation, finished, now);
@@ -498,7 +530,7 @@ impl History {
     }
 
     fn note(&mut self, attempted: &Attempted, now: Timestamp) {
-        match attempted.next {
+        match attempted.next.clone().set_back(attempted.at, now) {
             Next::Quiet(until) => {
                 let wait = Duration::try_from(until.duration_since(now)).unwrap_or_default().min(Pace::QUIET_MAX);
                 self.told.quiet_until = self.told.quiet_until.max(self.time + wait);

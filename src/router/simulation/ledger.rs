@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::value::RawValue;
 
+use super::destination::deed;
 use crate::delivery::{Delivery, Id, Position, Progress, Status};
 use crate::instant::Timestamp;
 use crate::router::conductor::Joining;
@@ -25,6 +26,9 @@ pub(super) struct Ledger {
     pub(super) removed: BTreeSet<Position>,
     /// Dead letters that were opened again.
     pub(super) reopened: BTreeSet<Id>,
+    /// In which order those that came too early left their lines.
+    pub(super) parked_at: BTreeMap<Id, usize>,
+    parkings: usize,
 }
 
 impl Ledger {
@@ -47,6 +51,10 @@ impl Ledger {
 
     pub(super) fn settle(&mut self, id: Id, progress: &Progress) {
         if let Some(owed) = self.deliveries.get_mut(&id) {
+            if is_parked(progress) && !is_parked(&owed.progress) {
+                self.parkings += 1;
+                self.parked_at.insert(id, self.parkings);
+            }
             owed.progress = progress.clone();
         }
     }
@@ -82,15 +90,16 @@ pub(super) fn is_parked(progress: &Progress) -> bool {
     matches!(progress.status, Status::Waiting { parked: true, .. })
 }
 
-fn delivery(event: &Event, does: &str) -> Delivery {
+fn delivery(event: &Event, does: &'static str) -> Delivery {
+    let (action, payload) = deed(does);
     Delivery {
         source: if event.keys.len().is_multiple_of(2) { "website" } else { "backend" }.into(),
         destination: "intercom".into(),
         mapping: "m".into(),
-        action: does.into(),
+        action: action.into(),
         accepted_at: event.accepted_at,
         keys: event.keys.clone(),
-        payload: Ok(RawValue::from_string("{}".to_owned()).expect("it is JSON")),
+        payload: Ok(RawValue::from_string(payload.to_owned()).expect("it is JSON")),
         warnings: Vec::new(),
         replay_of: None,
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::destination::{BAD, Destination};
+use super::destination::{Destination, is_bad};
 use super::ledger::{Ledger, is_parked};
 use crate::delivery::{Id, Status};
 use crate::router::conductor::{Begin, Conductor, Generation};
@@ -21,6 +21,7 @@ pub(super) struct Told {
 /// An attempt begins: nothing holds the connection, nothing is attempted twice, and nobody is passed who may not be.
 pub(super) fn begins(
     begin: &Begin,
+    carried: &[Id],
     told: &Told,
     (time, flying): (Duration, &dyn Fn(Id) -> bool),
     (ledger, conductor): (&Ledger, &Conductor),
@@ -29,6 +30,19 @@ pub(super) fn begins(
     if told.is_off || told.is_unauthorized || time < told.quiet_until {
         return Err(format!("{id} is attempted at {time:?} although {told:?}"));
     }
+    for id in std::iter::once(id).chain(carried.iter().copied()) {
+        goes(id, (begin, carried), flying, (ledger, conductor))?;
+    }
+    Ok(())
+}
+
+/// One of those that an attempt brings.
+fn goes(
+    id: Id,
+    (begin, carried): (&Begin, &[Id]),
+    flying: &dyn Fn(Id) -> bool,
+    (ledger, conductor): (&Ledger, &Conductor),
+) -> Result<(), String> {
     if flying(id) {
         return Err(format!("{id} is attempted twice at once"));
     }
@@ -41,7 +55,9 @@ pub(super) fn begins(
     }
     let older = ledger.deliveries.range(..id).map(|(_, owed)| owed);
     let waits = |older: &Owed| !older.progress.status.is_settled() && !ledger.reopened.contains(&older.id);
-    match older.filter(|older| waits(older)).find(|older| must_go_first(older, owed, begin.outside, conductor)) {
+    let goes_along = |older: &Owed| older.id == begin.id || carried.contains(&older.id);
+    let mut older = older.filter(|older| waits(older) && !goes_along(older));
+    match older.find(|older| must_go_first(older, owed, begin.outside, (ledger, conductor))) {
         Some(older) => {
             let (mine, theirs) = (&owed.delivery.keys, &older.delivery.keys);
             let (outside, status) = (begin.outside, &older.progress.status);
@@ -51,17 +67,19 @@ pub(super) fn begins(
     }
 }
 
-fn must_go_first(older: &Owed, owed: &Owed, outside: bool, conductor: &Conductor) -> bool {
+fn must_go_first(older: &Owed, owed: &Owed, outside: bool, (ledger, conductor): (&Ledger, &Conductor)) -> bool {
     let shared = || older.delivery.keys.iter().filter(|key| owed.delivery.keys.contains(key));
     let person = shared().any(|key| key % 2 == 0);
     let company = shared().any(|key| key % 2 == 1);
     if older.id.position != owed.id.position && person && company {
         return true;
     }
+    let parked_at = |id| ledger.parked_at.get(&id).copied().unwrap_or(usize::MAX);
     match (is_parked(&older.progress) || conductor.is_outside(older.id), outside) {
         (false, false) => person || company,
-        // One that only followed another outside may have been in the store meanwhile, which does not know that.
-        (true, true) => person && is_parked(&older.progress),
+        // One that only followed another outside may have been in the store meanwhile, which does not know that; then it may
+        // come too early after one that passed it.
+        (true, true) => person && is_parked(&older.progress) && ledger.parked_at[&older.id] < parked_at(owed.id),
         _ => false,
     }
 }
@@ -74,7 +92,7 @@ pub(super) fn ended(ledger: &Ledger, destination: &Destination) -> Result<(), St
         let unknown = destination.unknown.get(id).copied().unwrap_or_default();
         let expected = match &owed.progress.status {
             Status::Delivered { .. } => 1,
-            Status::DeadLetter { code, .. } if code == "rejected" && &*owed.delivery.action == BAD => 0,
+            Status::DeadLetter { code, .. } if code == "rejected" && is_bad(&owed.delivery) => 0,
             Status::DeadLetter { code, .. } if code == "too_early" => 0,
             other => return Err(format!("{id} ended as {other:?}")),
         };

@@ -20,20 +20,6 @@ impl Engine {
     async fn owed(&self, position: u64) -> Owed {
         self.store.deliveries(vec![id(position)]).await.unwrap().remove(0)
     }
-
-    /// Waits until a delivery has this status; something that ends it is under way.
-    async fn ends(&self, position: u64, status: &str) -> Owed {
-        let wait = async {
-            loop {
-                let owed = self.store.deliveries(vec![id(position)]).await.unwrap().pop();
-                match owed.filter(|owed| owed.progress.status.name() == status) {
-                    Some(owed) => return owed,
-                    None => tokio::task::yield_now().await,
-                }
-            }
-        };
-        tokio::time::timeout(LIMIT, wait).await.expect("it ends")
-    }
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ fn owed(position: u64, destination: &str, status: Status) -> Owed {
     let at = instant::parse(NOW).unwrap();
     let mut progress = Progress { attempts: 1, ..Progress::ended(status) };
     progress.record(Attempt {
+        carried: Vec::new(),
         number: 1,
         at,
         took_ms: 12,

@@ -163,6 +163,7 @@ pub fn settled(word: &str) -> Progress {
 pub fn story() -> Progress {
     let mut progress = settled("dead_letter");
     progress.record(Attempt {
+        carried: Vec::new(),
         number: 1,
         at: now(0),
         took_ms: 12,

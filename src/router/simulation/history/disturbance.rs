@@ -24,11 +24,13 @@ impl History {
         self.mail.clear();
         self.unheard.clear();
         for flight in std::mem::take(&mut self.flights).into_values() {
-            match (flight.owed, flight.attempted) {
-                (Some(owed), _) if self.rng.bool() => self.destination.perform_unheard(&owed),
+            match (flight.load, flight.attempted) {
+                (Some(load), _) if self.rng.bool() => self.destination.perform_unheard(&load),
                 // It was done, and nobody wrote it down.
-                (_, Some(Attempted { owed, .. })) if matches!(owed.progress.status, Status::Delivered { .. }) => {
-                    *self.destination.unknown.entry(owed.id).or_default() += 1;
+                (_, Some(Attempted { owed, carried, .. }))
+                    if matches!(owed.progress.status, Status::Delivered { .. }) =>
+                {
+                    self.destination.is_unknown(std::iter::once(owed.id).chain(carried.iter().map(|one| one.id)));
                 }
                 _ => {}
             }
