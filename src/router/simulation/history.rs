@@ -23,7 +23,7 @@ use crate::store::Owed;
 mod disturbance;
 
 /// More than any history needs.
-const HAPPENINGS_MAX: usize = 20_000;
+const HAPPENINGS_MAX: usize = 100_000;
 /// A full check is made after so many happenings.
 const CHECK_EVERY: usize = 16;
 /// More than can be done at once.
