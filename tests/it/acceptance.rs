@@ -6,6 +6,7 @@
 
 mod faults;
 mod pace;
+mod queued;
 mod table;
 
 use std::net::TcpListener;

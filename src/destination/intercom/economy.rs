@@ -38,11 +38,15 @@ pub struct Economy {
 
 impl Default for Economy {
     fn default() -> Self {
-        Economy { unchanged: true, last_seen_interval_secs: 300, belongings: true, look_ups: true, queued: true }
+        Economy::DEFAULT
     }
 }
 
 impl Economy {
+    /// Everything that needs not be sent is spared.
+    pub const DEFAULT: Economy =
+        Economy { unchanged: true, last_seen_interval_secs: 300, belongings: true, look_ups: true, queued: true };
+
     /// Every request is made.
     pub const OFF: Economy =
         Economy { unchanged: false, last_seen_interval_secs: 0, belongings: false, look_ups: false, queued: false };

@@ -1,5 +1,6 @@
 //! What several tests need: the real binary as a process, and a sandbox beside it.
 
+pub mod state;
 pub mod virtual_time;
 
 use std::net::{SocketAddr, TcpListener};

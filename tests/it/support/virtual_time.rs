@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use interline::action::{Failure, Kind};
 use interline::destination::http::{Reply, Request, Transport};
-use interline::destination::intercom::{self, Intercom};
+use interline::destination::intercom::{self, Economy, Intercom};
 use interline::destination::{self, Context, Destination};
 use interline::event::{self, Channel, Envelope, Event};
 use interline::instant::Timestamp;
@@ -113,14 +113,25 @@ pub struct Place {
 impl Place {
     /// A stand-in to which every request takes so long, with a destination file of these mappings.
     pub fn new(name: &'static str, sandbox: sandbox::Settings, mappings: &str, takes: Duration) -> Place {
+        Place::with(name, sandbox, mappings, takes, Economy::default())
+    }
+
+    /// The same, with these requests spared.
+    pub fn with(
+        name: &'static str,
+        sandbox: sandbox::Settings,
+        mappings: &str,
+        takes: Duration,
+        economy: Economy,
+    ) -> Place {
         let clock = clock();
         let control = Sandbox::without_network(sandbox, {
             let clock = clock.clone();
             move || clock()
         })
         .unwrap();
-        let settings: intercom::Settings =
-            serde_json::from_value(json!({ "region": "us", "access_token": "token" })).unwrap();
+        let settings = json!({ "region": "us", "access_token": "token", "economy": economy });
+        let settings: intercom::Settings = serde_json::from_value(settings).unwrap();
         let metrics = Metrics::new();
         let context = Context { name: name.into(), metrics: metrics.clone(), clock, memory: None };
         let wire = Wire { control: control.clone(), takes };
