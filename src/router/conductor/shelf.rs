@@ -4,7 +4,7 @@
 //! and came later is put on it as well, so nobody in memory ever stands before an older one that is not. Those that came
 //! too early hold up only each other, as they do in memory; and what would undo them (`admit.rs`).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::parked::people;
@@ -20,8 +20,8 @@ pub(super) struct Shelf {
     lined: HashSet<u64>,
     /// Of those of them that stand behind one in memory, or behind one on the shelf that does.
     waiting: HashSet<u64>,
-    /// Of the people of those that came too early.
-    parked: HashSet<u64>,
+    /// Of the people of those that came too early, each with the first of them.
+    parked: HashMap<u64, Id>,
     /// How many of these there are.
     pub(super) parked_count: usize,
     /// The first time at which one of these may go.
@@ -33,7 +33,9 @@ impl Shelf {
     pub(super) fn put(&mut self, id: Id, keys: &[u64], is_parked: bool) {
         self.first = Some(self.first.map_or(id, |first| first.min(id)));
         match is_parked {
-            true => self.parked.extend(people(keys)),
+            true => people(keys).for_each(|key| {
+                self.parked.entry(key).and_modify(|first| *first = id.min(*first)).or_insert(id);
+            }),
             false => self.lined.extend(keys),
         }
         self.parked_count += usize::from(is_parked);
@@ -56,7 +58,12 @@ impl Shelf {
 
     /// Whether one with this key is on it, of those that stand in their lines or of those that came too early.
     pub(super) fn holds(&self, key: u64, is_parked: bool) -> bool {
-        if is_parked { self.parked.contains(&key) } else { self.lined.contains(&key) }
+        if is_parked { self.parked.contains_key(&key) } else { self.lined.contains(&key) }
+    }
+
+    /// Whether one with this key that came too early is on it and older than this one.
+    pub(super) fn holds_parked_before(&self, key: u64, id: Id) -> bool {
+        self.parked.get(&key).is_some_and(|first| *first < id)
     }
 
     pub(super) fn is_empty(&self) -> bool {

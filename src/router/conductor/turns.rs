@@ -88,7 +88,7 @@ impl Conductor {
                 let turn = &self.turns[&position];
                 let (source, keys, accepted_at) = (turn.source.clone(), turn.keys.clone(), turn.accepted_at);
                 self.turn_done(position, false);
-                let is_behind = people(&keys).any(|key| self.window.is_shelved(key, true));
+                let is_behind = people(&keys).any(|key| self.window.is_parked_before(key, id));
                 match is_behind {
                     // Its person's others wait there.
                     true => self.shelve_new(id, &keys, until),

@@ -135,6 +135,18 @@ impl Window {
         self.shelf.holds(key, is_parked) || future.is_some_and(|shelf| shelf.holds(key, is_parked))
     }
 
+    /// Whether one with this key that came too early is on the shelf and older than this one.
+    pub(super) fn is_parked_before(&self, key: u64, id: Id) -> bool {
+        match &self.second_look {
+            // What is older was looked at: it is in memory, or stays.
+            Some(look) if look.after >= Some(id) => look.shelf.holds_parked_before(key, id),
+            look => {
+                let stays = look.as_ref().is_some_and(|look| look.shelf.holds_parked_before(key, id));
+                stays || self.shelf.holds_parked_before(key, id)
+            }
+        }
+    }
+
     /// Those with these keys wait for one in memory.
     pub(super) fn wait(&mut self, keys: &[u64]) {
         self.shelf.wait(keys);
