@@ -27,7 +27,6 @@ use super::standstill::Standstills;
 use crate::delivery::retry;
 use crate::delivery::{Id, Position};
 use crate::instant::Timestamp;
-use crate::store::{Open, Owed};
 
 mod admit;
 mod alarms;
@@ -37,87 +36,15 @@ mod parked;
 mod shelf;
 mod shelve;
 mod standing;
+mod step;
 mod turns;
 mod window;
 
+pub(super) use step::{Begin, Behind, Generation, Joining, Step, size};
 pub(super) use window::{Bounds, Read};
 
 /// Payloads that wait for their turn are held in memory up to this many bytes; beyond, they are read when needed.
 const HELD_MAX: usize = 32 * 1024 * 1024;
-
-/// A delivery on its way into its line.
-#[derive(Debug, Clone)]
-pub(super) struct Joining {
-    pub(super) id: Id,
-    source: Arc<str>,
-    keys: Vec<u64>,
-    accepted_at: Timestamp,
-    until: Option<Timestamp>,
-    parked: bool,
-    owed: Option<Arc<Owed>>,
-}
-
-impl Joining {
-    /// One that was just routed.
-    pub(super) fn new(owed: Owed) -> Joining {
-        Joining {
-            id: owed.id,
-            source: owed.delivery.source.clone(),
-            keys: owed.delivery.keys.clone(),
-            accepted_at: owed.delivery.accepted_at,
-            until: None,
-            parked: false,
-            owed: Some(Arc::new(owed)),
-        }
-    }
-
-    /// One that was read.
-    pub(super) fn stored(open: Open) -> Joining {
-        Joining {
-            id: open.id,
-            source: open.source,
-            keys: open.keys,
-            accepted_at: open.accepted_at,
-            until: open.until,
-            parked: open.parked,
-            owed: None,
-        }
-    }
-}
-
-/// What is to be done.
-#[derive(Debug)]
-pub(super) enum Step {
-    /// An attempt.
-    Begin(Begin),
-    /// A page of open deliveries.
-    Read(Read),
-    /// A look whether the credentials of this generation work.
-    Probe(Generation),
-}
-
-/// An attempt that is to be made now.
-#[derive(Debug)]
-pub(super) struct Begin {
-    pub(super) id: Id,
-    /// The delivery, where it is in memory.
-    pub(super) owed: Option<Arc<Owed>>,
-    /// Those that wait directly behind it, and may be brought with it.
-    pub(super) behind: Vec<Behind>,
-    /// Whether it stands outside its line.
-    pub(super) outside: bool,
-    /// What it comes to is told with this.
-    pub(super) generation: Generation,
-    /// When the connection stood still.
-    pub(super) standstills: Standstills,
-}
-
-/// One that waits behind another; with what is owed, where that is in memory.
-pub(super) type Behind = (Id, Option<Arc<Owed>>);
-
-/// Counts how often the destination behind a connection was built anew: what an older one says of its credentials and
-/// its allowance is not about the present one.
-pub(super) type Generation = u64;
 
 pub(super) struct Conductor {
     name: Arc<str>,
@@ -350,9 +277,4 @@ impl Conductor {
         let waiting = Waiting { too_early, retry: self.resting as u64 };
         self.pace.standing(now, self.open.max(0).unsigned_abs(), waiting, oldest)
     }
-}
-
-/// Roughly how much memory a delivery takes.
-pub(super) fn size(owed: &Owed) -> usize {
-    512 + owed.delivery.payload.as_ref().map_or(0, |payload| payload.get().len())
 }

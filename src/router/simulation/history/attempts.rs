@@ -1,0 +1,136 @@
+//! Attempts of a history: what each brings, how it ends, and what is written down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Flight, History, MINUTE, What};
+use crate::delivery::{Id, Progress, Status};
+use crate::instant::Timestamp;
+use crate::router::attempt::{Attempted, Next, Times, conclude};
+use crate::router::bring::Finished;
+use crate::router::conductor::{Begin, Generation, size};
+use crate::router::load::Load;
+use crate::router::pace::Pace;
+use crate::router::simulation::destination::{Mood, merged};
+use crate::router::simulation::oracle;
+use crate::store::Owed;
+
+impl History {
+    pub(super) fn begin(&mut self, begin: Begin, now: Timestamp) -> Result<(), String> {
+        let conductor = self.conductor.as_ref().expect("somebody decided");
+        let id = begin.id;
+        if self.paused.is_some() {
+            return Err(format!("{id} is attempted although it is paused"));
+        }
+        let load = self.load(&begin);
+        let ids: Vec<Id> = load.as_ref().map_or(vec![id], |load| load.ids().collect());
+        let carried = &ids[1..];
+        self.carried += carried.len();
+        let is_flying = |id: Id| self.flights.values().any(|flight| flight.ids.contains(&id));
+        oracle::begins(&begin, carried, &self.told, (self.time, &is_flying), (&self.ledger, conductor))?;
+        let held = begin.owed.as_deref().map_or(0, size);
+        self.tell(|_| {
+            let with: String = carried.iter().map(|id| format!(" with {id}")).collect();
+            format!("  {id} begins{}{with}", if begin.outside { ", outside" } else { "" })
+        });
+        let number = self.number as usize;
+        self.flights.insert(number, Flight { begin, ids, load, held, at: now, attempted: None });
+        let most = Duration::from_millis(*self.rng.choice([5, 500, 20_000].iter()).expect("there are some"));
+        self.plan_in(most, What::Ends(self.life, number));
+        Ok(())
+    }
+
+    /// What an attempt brings, as [`crate::router::bring`] gathers it.
+    pub(super) fn load(&self, begin: &Begin) -> Option<Load> {
+        let whole = |id: Id, owed: &Option<Arc<Owed>>| match owed {
+            Some(owed) if !self.ledger.removed.contains(&id.position) => Some((**owed).clone()),
+            _ => self.ledger.deliveries.get(&id).cloned(),
+        };
+        let mut load = Load::of(whole(begin.id, &begin.owed)?);
+        if load.may_carry() {
+            for (id, owed) in &begin.behind {
+                if !whole(*id, owed).is_some_and(|next| load.take(next, merged)) {
+                    break;
+                }
+            }
+        }
+        Some(load)
+    }
+
+    pub(super) fn end(&mut self, number: usize) -> Result<(), String> {
+        let now = self.now();
+        let flight = self.flights.get_mut(&number).expect("it is under way");
+        let outside = flight.begin.outside;
+        if let Some(load) = flight.load.take() {
+            let performed = self.destination.perform(&load, now, &mut self.rng);
+            let (standstills, luck) = (&flight.begin.standstills, if outside { 1.0 } else { self.rng.f64() });
+            let times = Times { at: flight.at.min(now), now, standstills, luck };
+            let attempted = conclude(load, performed, outside, &self.retry, &times);
+            flight.attempted = Some(attempted);
+            self.check_age(number)?;
+        }
+        self.plan_in(Duration::from_millis(20), What::Durable(self.life, number));
+        Ok(())
+    }
+
+    /// Nobody is given up on before the time.
+    pub(super) fn check_age(&mut self, number: usize) -> Result<(), String> {
+        let Some(attempted) = &self.flights[&number].attempted else { return Ok(()) };
+        let (id, progress) = (attempted.owed.id, attempted.owed.progress.clone());
+        let outcome = progress.story.last().map(|attempt| attempt.outcome.to_string()).unwrap_or_default();
+        self.tell(|_| format!("  {id} {outcome}: {:?}", progress.status));
+        if outcome != "too_early" {
+            if outcome != "throttled" && outcome != "unauthorized" {
+                self.too_early_since.remove(&id);
+            }
+            return Ok(());
+        }
+        let since = *self.too_early_since.entry(id).or_insert(self.time);
+        let least = Duration::from_secs(self.retry.too_early_max_secs.saturating_sub(10 * MINUTE));
+        match progress.status {
+            Status::DeadLetter { .. } if self.time - since < least => {
+                Err(format!("{id} is given up on after {:?}", self.time - since))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn write(&mut self, number: usize, now: Timestamp) {
+        let Flight { begin, held, attempted, .. } = self.flights.remove(&number).expect("it is under way");
+        let finished = match attempted {
+            Some(attempted) => {
+                let progress: Progress = attempted.owed.progress.clone();
+                self.ledger.settle(begin.id, &progress);
+                attempted.carried.iter().for_each(|one| self.ledger.settle(one.id, &one.progress));
+                let conductor_heeds = begin.generation == self.told.generation;
+                if conductor_heeds {
+                    self.note(&attempted, now);
+                }
+                Finished::of(attempted, held)
+            }
+            None => Finished::unmade(begin.id, now, held),
+        };
+        if let Some(conductor) = &mut self.conductor {
+            conductor.finished(begin.generation, finished, now);
+        }
+    }
+
+    pub(super) fn note(&mut self, attempted: &Attempted, now: Timestamp) {
+        match attempted.next.clone().set_back(attempted.at, now) {
+            Next::Quiet(until) => {
+                let wait = Duration::try_from(until.duration_since(now)).unwrap_or_default().min(Pace::QUIET_MAX);
+                self.told.quiet_until = self.told.quiet_until.max(self.time + wait);
+            }
+            Next::Unauthorized => self.told.is_unauthorized = true,
+            _ => {}
+        }
+    }
+
+    pub(super) fn probed(&mut self, generation: Generation, now: Timestamp) {
+        let works = self.destination.mood != Mood::Unauthorized;
+        if works && generation == self.told.generation {
+            self.told.is_unauthorized = false;
+        }
+        self.conductor.iter_mut().for_each(|conductor| conductor.probed(generation, works, now));
+    }
+}
