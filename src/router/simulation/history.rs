@@ -254,7 +254,8 @@ impl History {
                 oracle::ended(&self.ledger, &self.destination)?;
                 return Ok((self.happenings, self.carried));
             }
-            let limit = if self.retry.first_wait_secs < 1.0 { HOUR } else { 4 * HOUR };
+            // Where few have room in memory, one after the other waits as long as it may.
+            let limit = if self.retry.first_wait_secs < 1.0 { HOUR } else { 12 * HOUR };
             if self.is_calm && self.time > self.calm_since + Duration::from_secs(limit) {
                 let open = self.ledger.deliveries.values().filter(|owed| !owed.progress.status.is_settled());
                 let open: Vec<_> = open.map(|owed| format!("{} {:?}", owed.id, owed.progress.status)).collect();
