@@ -126,6 +126,9 @@ pub struct Progress {
     /// Since when every attempt that counted has failed for the same sort of reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing: Option<Failing>,
+    /// Whether it has waited for its contact as long as it may: the destination may do what it does as a last resort.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waited_out: bool,
     /// What earlier attempts finished, by the action's own names for it; a further attempt goes on from there.
     #[serde(default, skip_serializing_if = "Steps::is_empty")]
     pub steps: Steps,
@@ -264,6 +267,7 @@ impl Progress {
             attempts: 0,
             tries: 0,
             failing: None,
+            waited_out: false,
             steps: Steps::new(),
             carried_by: None,
             story: Vec::new(),
@@ -294,7 +298,7 @@ impl Progress {
     /// The progress of one that is to be attempted anew: what was finished and what happened stays known, and it may
     /// fail as long as one that is new.
     pub fn reopened(self) -> Progress {
-        Progress { status: Status::Pending, attempts: 0, failing: None, ..self }
+        Progress { status: Status::Pending, attempts: 0, failing: None, waited_out: false, ..self }
     }
 
     /// Adds what was done by hand.

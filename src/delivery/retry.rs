@@ -28,7 +28,8 @@ pub struct Settings {
     /// short, because whatever is delivered about the same person wakes it.
     #[schemars(range(min = 0.0, max = 86400.0))]
     pub too_early_first_wait_secs: f64,
-    /// Seconds a delivery waits for a contact that is not there yet, before it is given up on.
+    /// Seconds a delivery waits for a contact that is not there yet. Then it is attempted once more, and the destination's
+    /// `too_early` says what becomes of it: by default, it is given up on.
     #[schemars(range(min = 0, max = 31536000))]
     pub too_early_max_secs: u64,
 }
@@ -77,21 +78,25 @@ pub struct Tried {
     pub attempts: u32,
     /// When the first attempt that failed was made.
     pub first_failed_at: Timestamp,
+    /// Whether the last attempt was made as a last resort, after the longest wait for a contact.
+    pub waited_out: bool,
 }
 
 /// Decides. `luck` is in 0..1, drawn by the caller.
 pub fn decide(settings: &Settings, failure: &Failure, tried: Tried, now: Timestamp, luck: f64) -> Verdict {
     let waited = now.duration_since(tried.first_failed_at);
-    let given_up = |limit: u64| waited >= SignedDuration::from_secs(i64::try_from(limit).unwrap_or(i64::MAX));
+    let given_up = |limit: u64| waited >= limited(limit);
     let told = failure.retry_after.map(|wait| wait.min(TOLD_MAX));
     match failure.kind {
         Kind::Rejected => Verdict::GiveUp(failure.code.clone(), failure.message.clone()),
         Kind::Unauthorized => Verdict::PauseUntilAuthorized,
         Kind::Throttled => Verdict::PauseUntil(now + told.unwrap_or(Duration::from_secs(10))),
-        Kind::TooEarly if given_up(settings.too_early_max_secs) => Verdict::GiveUp(
+        Kind::TooEarly if tried.waited_out => Verdict::GiveUp(
             failure.code.clone(),
             format!("{}, and it did not come within {} s", failure.message, settings.too_early_max_secs),
         ),
+        // What is done as a last resort is still to be tried.
+        Kind::TooEarly if given_up(settings.too_early_max_secs) => Verdict::Park(now),
         Kind::TooEarly => Verdict::Park(now + wait(settings, settings.too_early_first_wait_secs, tried.attempts, luck)),
         Kind::Unavailable | Kind::Unknown if given_up(settings.give_up_after_secs) => Verdict::GiveUp(
             failure.code.clone(),
@@ -101,6 +106,15 @@ pub fn decide(settings: &Settings, failure: &Failure, tried: Tried, now: Timesta
             Verdict::Again(now + told.unwrap_or_else(|| wait(settings, settings.first_wait_secs, tried.attempts, luck)))
         }
     }
+}
+
+/// Whether something that came too early first at `since` has waited as long as it may.
+pub fn has_waited_out(settings: &Settings, since: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(since) >= limited(settings.too_early_max_secs)
+}
+
+fn limited(secs: u64) -> SignedDuration {
+    SignedDuration::from_secs(i64::try_from(secs).unwrap_or(i64::MAX))
 }
 
 /// Exponential backoff with full jitter: anything from nothing to first × 2^(attempts−1), capped.
@@ -122,7 +136,7 @@ mod tests {
     fn check(kind: Kind, attempts: u32, waited_secs: u64, expected: Verdict) {
         let failure = Failure::new(kind, "code", "message");
         let now = START + Duration::from_secs(waited_secs);
-        let tried = Tried { attempts, first_failed_at: START };
+        let tried = Tried { attempts, first_failed_at: START, waited_out: false };
         assert_eq!(decide(&Settings::default(), &failure, tried, now, 0.5), expected);
     }
 
@@ -154,7 +168,7 @@ mod tests {
             give_up_after_secs: u64::MAX,
             ..Settings::default()
         };
-        let tried = Tried { attempts: u32::MAX, first_failed_at: START };
+        let tried = Tried { attempts: u32::MAX, first_failed_at: START, waited_out: false };
         let mut failure = Failure::new(Kind::Unavailable, "code", "message");
         assert_eq!(
             decide(&Settings { first_wait_secs: 1e300, ..settings.clone() }, &failure, tried, START, 1.0),
@@ -175,15 +189,20 @@ mod tests {
             3 * day,
             Verdict::GiveUp("code".into(), "message; given up after 7 attempts".into()),
         );
-        let Verdict::GiveUp(_, message) = decide(
-            &Settings::default(),
-            &Failure::new(Kind::TooEarly, "contact_not_found", "no contact u1"),
-            Tried { attempts: 3, first_failed_at: START },
-            at(3600.0),
-            0.5,
-        ) else {
-            panic!("an hour is enough")
+        check(Kind::TooEarly, 9, 3599, Verdict::Park(at(3599.0 + 150.0)));
+        check(Kind::TooEarly, 9, 3600, Verdict::Park(at(3600.0)));
+    }
+
+    #[test]
+    fn who_has_waited_out_is_given_up_on_when_the_last_resort_fails() {
+        let verdict = |kind| {
+            let failure = Failure::new(kind, "contact_not_found", "no contact u1");
+            // An outage meanwhile does not begin the waiting anew.
+            let tried = Tried { attempts: 3, first_failed_at: at(3600.0), waited_out: true };
+            decide(&Settings::default(), &failure, tried, at(3600.0), 0.5)
         };
-        assert_eq!(message, "no contact u1, and it did not come within 3600 s");
+        let message = "no contact u1, and it did not come within 3600 s".to_owned();
+        assert_eq!(verdict(Kind::TooEarly), Verdict::GiveUp("contact_not_found".into(), message));
+        assert_eq!(verdict(Kind::Unavailable), Verdict::Again(at(3602.0)));
     }
 }

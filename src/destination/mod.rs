@@ -98,17 +98,10 @@ pub trait Destination: Send + Sync + 'static {
     /// Performs an action with a payload that mapping made, going on after the steps that earlier attempts finished.
     fn perform<'a>(&'a self, action: &'a str, payload: &'a [u8], steps: &'a Steps) -> BoxFuture<'a, Performed>;
 
-    /// The same, where what is not safe to repeat is written down before it is done: after a crash, `steps` say that it may
-    /// have been.
-    fn perform_noting<'a>(
-        &'a self,
-        action: &'a str,
-        payload: &'a [u8],
-        steps: &'a Steps,
-        notes: Arc<dyn Notes>,
-    ) -> BoxFuture<'a, Performed> {
-        drop(notes);
-        self.perform(action, payload, steps)
+    /// The same for a delivery, with all that it is known to have come to. A destination that has nothing to write down and
+    /// no last resort need not care.
+    fn perform_owed<'a>(&'a self, action: &'a str, payload: &'a [u8], before: Before<'a>) -> BoxFuture<'a, Performed> {
+        self.perform(action, payload, before.steps)
     }
 
     /// How long the destination takes nothing more, as far as it has said; what a person asks for waits that long.
@@ -198,6 +191,17 @@ impl<'d> Pages<'d> {
         }
         Some(performed)
     }
+}
+
+/// How far a delivery has come before an attempt.
+pub struct Before<'a> {
+    /// What earlier attempts finished.
+    pub steps: &'a Steps,
+    /// Where what is not safe to repeat is written down before it is done: after a crash, `steps` say that it may have been.
+    pub notes: Arc<dyn Notes>,
+    /// Whether it has waited as long as it may for what was not there yet. Another failure of that sort ends the delivery,
+    /// so whatever the destination does as a last resort, it does now.
+    pub waited_out: bool,
 }
 
 /// Writes down what an attempt is about to do.

@@ -143,8 +143,12 @@ pub(super) const ALL: &[Code] = &[
     delivery("contact_archived", "the contact is archived and stays so"),
     delivery("contact_conflict", "another contact has one of the identities"),
     delivery("contact_exists", "the contact that was to be made is there already"),
+    delivery("contact_made", "warning: the contact had not come in time, and was made"),
     delivery("contact_merged", "the contact was merged into others too often over"),
-    delivery("contact_not_found", "the contact is not there yet"),
+    delivery(
+        "contact_not_found",
+        "the contact is not there yet; with `too_early: skip` it is not waited for any longer",
+    ),
     delivery("contact_unarchived", "warning: the contact was archived and is not any longer"),
     delivery("discarded", "somebody discarded the dead letter by hand"),
     delivery("email_taken", "warning: the e-mail address belongs to another contact and was left out"),

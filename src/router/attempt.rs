@@ -14,7 +14,7 @@ use super::{Connection, Surroundings};
 use crate::action::{Failure, Kind, Outcome, Warning};
 use crate::delivery::retry::{self, Tried, Verdict};
 use crate::delivery::{Attempt, Failing, Progress, Status};
-use crate::destination::{Notes, Performed};
+use crate::destination::{Before, Notes, Performed};
 use crate::instant::Timestamp;
 use crate::store::Owed;
 
@@ -70,7 +70,8 @@ pub(super) async fn attempt(
     notes: Arc<dyn Notes>,
 ) -> Attempted {
     let at = (surroundings.clock)();
-    let performed = perform(connection, &load, notes).await;
+    let waited_out = has_waited_out(&load.owed.progress, &surroundings.retry, standstills, at);
+    let performed = perform(connection, &load, notes, waited_out).await;
     let (outcome, code) = words(&performed.result);
     connection.count_attempt(&load.owed.delivery.action, outcome, &code);
     let now = (surroundings.clock)();
@@ -103,6 +104,7 @@ pub(super) fn conclude(
     let with = load.ids().skip(1).collect();
     let Load { mut owed, mut carried, .. } = load;
     let progress = &mut owed.progress;
+    progress.waited_out = has_waited_out(progress, settings, standstills, at);
     leave_out(progress, standstills, at, now);
     let next = settle(progress, &performed, settings, now, luck, carried.is_empty());
     if outside {
@@ -126,24 +128,36 @@ pub(super) fn conclude(
     Attempted { owed, carried, next, at: now, ended }
 }
 
+/// Whether a delivery that is attempted `at` that time has waited for its contact as long as it may.
+fn has_waited_out(progress: &Progress, settings: &retry::Settings, standstills: &Standstills, at: Timestamp) -> bool {
+    let since = progress.failing.filter(|failing| failing.too_early).map(|failing| failing.since);
+    let uncounted = last(progress).map_or(Duration::ZERO, |last| standstills.during(last, at));
+    progress.waited_out || since.is_some_and(|since| retry::has_waited_out(settings, since + uncounted, at))
+}
+
+/// When the last attempt ended.
+fn last(progress: &Progress) -> Option<Timestamp> {
+    progress.story.last().map(|attempt| attempt.at + Duration::from_millis(attempt.took_ms))
+}
+
 /// Time since the last attempt in which the connection stood still counts for no age, and neither does the attempt: the
 /// clock may have been set meanwhile. Written down with the attempt, so that it stays so after a restart.
 fn leave_out(progress: &mut Progress, standstills: &Standstills, at: Timestamp, now: Timestamp) {
-    let last = progress.story.last().map(|attempt| attempt.at + Duration::from_millis(attempt.took_ms));
-    if let (Some(last), Some(failing)) = (last, &mut progress.failing) {
+    if let (Some(last), Some(failing)) = (last(progress), &mut progress.failing) {
         let took = Duration::try_from(now.duration_since(at)).unwrap_or_default();
         failing.since = (failing.since + standstills.during(last, at) + took).min(now);
     }
 }
 
 /// Performs the action. A panic in it is a bug of ours: it ends this delivery, and no other.
-async fn perform(connection: &Connection, load: &Load, notes: Arc<dyn Notes>) -> Performed {
+async fn perform(connection: &Connection, load: &Load, notes: Arc<dyn Notes>, waited_out: bool) -> Performed {
     let owed = &load.owed;
     let payload = match load.payload() {
         Ok(payload) => payload.get().as_bytes(),
         Err(unfit) => return Performed::failed(Failure::rejected("payload_invalid", unfit.message.clone())),
     };
-    let action = connection.destination.perform_noting(&owed.delivery.action, payload, &owed.progress.steps, notes);
+    let before = Before { steps: &owed.progress.steps, notes, waited_out };
+    let action = connection.destination.perform_owed(&owed.delivery.action, payload, before);
     AssertUnwindSafe(action).catch_unwind().await.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
@@ -182,7 +196,7 @@ fn settle(
         progress.failing = Some(same.unwrap_or(Failing { since: now, too_early }));
     }
     let first_failed_at = progress.failing.map_or(now, |failing| failing.since);
-    let tried = Tried { attempts: progress.attempts, first_failed_at };
+    let tried = Tried { attempts: progress.attempts, first_failed_at, waited_out: progress.waited_out };
     let verdict = retry::decide(settings, failure, tried, now, luck);
     let waiting = |until, parked| Status::Waiting { until, reason: failure.code.clone(), parked };
     let (status, next) = match verdict {
@@ -296,7 +310,9 @@ mod tests {
 
     fn settle_at(progress: &mut Progress, kind: Kind, hours: u64) -> Next {
         let performed = Performed { result: failed(kind), ..Performed::failed(Failure::rejected("", "")) };
-        settle(progress, &performed, &retry::Settings::default(), NOW + Duration::from_secs(hours * 3600), 1.0, true)
+        let (settings, now) = (retry::Settings::default(), NOW + Duration::from_secs(hours * 3600));
+        progress.waited_out = has_waited_out(progress, &settings, &Standstills::before(NOW), now);
+        settle(progress, &performed, &settings, now, 1.0, true)
     }
 
     #[test]
@@ -315,6 +331,29 @@ mod tests {
         settle_at(&mut progress, Kind::Unavailable, 5);
         assert!(matches!(settle_at(&mut progress, Kind::TooEarly, 5), Next::Parked(_)));
         assert_eq!(settle_at(&mut progress, Kind::TooEarly, 6), Next::Settled);
+    }
+
+    #[test]
+    fn a_last_resort_that_fails_for_another_reason_is_tried_again() {
+        let mut progress = Progress::new();
+        settle_at(&mut progress, Kind::TooEarly, 0);
+        assert!(matches!(settle_at(&mut progress, Kind::Unavailable, 1), Next::Again(_)) && progress.waited_out);
+        // As it is written down, so it is after a restart.
+        let mut progress: Progress = serde_json::from_str(&serde_json::to_string(&progress).unwrap()).unwrap();
+        assert_eq!(settle_at(&mut progress, Kind::TooEarly, 2), Next::Settled);
+        assert!(!progress.reopened().waited_out, "who is attempted anew may wait anew");
+    }
+
+    #[test]
+    fn a_wait_of_nothing_still_has_its_last_resort() {
+        let settings = retry::Settings { too_early_max_secs: 0, ..retry::Settings::default() };
+        let mut progress = Progress::new();
+        let performed = Performed { result: failed(Kind::TooEarly), ..Performed::failed(Failure::rejected("", "")) };
+        let mut attempt = || {
+            progress.waited_out = has_waited_out(&progress, &settings, &Standstills::before(NOW), NOW);
+            settle(&mut progress, &performed, &settings, NOW, 1.0, true)
+        };
+        assert_eq!((attempt(), attempt()), (Next::Parked(NOW), Next::Settled));
     }
 
     #[test]

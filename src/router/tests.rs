@@ -17,6 +17,7 @@ use crate::store::memory::Memory;
 use crate::yaml::{Lookup, Missing};
 
 mod carried;
+mod last_resort;
 mod letters;
 mod parked;
 

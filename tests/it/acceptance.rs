@@ -8,6 +8,7 @@ mod faults;
 mod pace;
 mod queued;
 mod table;
+mod too_early;
 
 use std::net::TcpListener;
 use std::sync::Arc;

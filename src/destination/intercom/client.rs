@@ -18,6 +18,8 @@ use crate::instant::Timestamp;
 pub struct Client {
     pub(super) service: Arc<Service>,
     pub(super) notes: Option<Arc<dyn Notes>>,
+    /// Whether a contact that is not there is not waited for any longer.
+    pub(super) waited_out: bool,
     record: Mutex<Record>,
 }
 
@@ -155,12 +157,12 @@ pub fn unreadable(why: &str) -> Failure {
 impl Client {
     /// A client for one attempt.
     pub(super) fn new(service: Arc<Service>, steps: Steps) -> Client {
-        Client { service, notes: None, record: Mutex::new(Record { steps, ..Record::default() }) }
+        Client { service, notes: None, waited_out: false, record: Mutex::new(Record { steps, ..Record::default() }) }
     }
 
-    /// The same, with a place to write down what is intended.
-    pub(super) fn noting(self, notes: Arc<dyn Notes>) -> Client {
-        Client { notes: Some(notes), ..self }
+    /// The same for a delivery, with a place to write down what is intended.
+    pub(super) fn owing(self, notes: Arc<dyn Notes>, waited_out: bool) -> Client {
+        Client { notes: Some(notes), waited_out, ..self }
     }
 
     /// What a step came to that this attempt or an earlier one finished.

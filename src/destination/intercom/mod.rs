@@ -15,7 +15,7 @@ use crate::action::Failure;
 use crate::delivery::Steps;
 use crate::destination::erase::{Erased, Subject};
 use crate::destination::http::{self, Network, Transport};
-use crate::destination::{self, Allowance, Clock, Context, Destination, Memory, Notes, Performed};
+use crate::destination::{self, Allowance, Before, Clock, Context, Destination, Memory, Performed};
 use crate::metrics::Metrics;
 use crate::yaml::{self, Node, Problems};
 
@@ -40,6 +40,7 @@ mod limits;
 mod lookup;
 mod merge;
 mod metadata;
+mod missing;
 mod money;
 mod page;
 mod queued;
@@ -56,6 +57,7 @@ mod workspace;
 pub use attribute::Unknown;
 pub use client::Client;
 pub use economy::Economy;
+pub use missing::TooEarly;
 
 /// Intercom as a kind of destination.
 pub const KIND: destination::Kind = destination::Kind {
@@ -117,6 +119,9 @@ pub struct Settings {
     pub match_by_email: bool,
     /// What to do when the contact is archived.
     pub archived: Archived,
+    /// What becomes of a delivery whose contact has not come, although it waited as long as `delivery.retry.too_early_max_secs`
+    /// of the settings says.
+    pub too_early: TooEarly,
     /// What becomes of a custom attribute that the workspace does not have.
     pub unknown_attributes: Unknown,
     /// Seconds after which the search surely shows a contact that was made.
@@ -143,6 +148,7 @@ impl Default for Settings {
             version: "2.16".to_owned(),
             match_by_email: true,
             archived: Archived::Unarchive,
+            too_early: TooEarly::DeadLetter,
             unknown_attributes: Unknown::Drop,
             search_lag_secs: 60,
             concurrency: 20,
@@ -348,7 +354,7 @@ impl Intercom {
             return client.finish(Err(failure));
         }
         let result = match actions::find(action) {
-            Some(definition) => definition.perform(payload, &client).await,
+            Some(definition) => client.perform(definition, payload).await,
             None => Err(Failure::rejected("action_unknown", format!("intercom has no action `{action}`"))),
         };
         client.finish(result)
@@ -360,14 +366,9 @@ impl Destination for Intercom {
         Box::pin(self.perform_on(self.client(steps), action, payload))
     }
 
-    fn perform_noting<'a>(
-        &'a self,
-        action: &'a str,
-        payload: &'a [u8],
-        steps: &'a Steps,
-        notes: Arc<dyn Notes>,
-    ) -> BoxFuture<'a, Performed> {
-        Box::pin(self.perform_on(self.client(steps).noting(notes), action, payload))
+    fn perform_owed<'a>(&'a self, action: &'a str, payload: &'a [u8], before: Before<'a>) -> BoxFuture<'a, Performed> {
+        let client = self.client(before.steps).owing(before.notes, before.waited_out);
+        Box::pin(self.perform_on(client, action, payload))
     }
 
     fn quiet(&self) -> Option<Duration> {

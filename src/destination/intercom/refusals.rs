@@ -140,7 +140,7 @@ pub const TABLE: &[Trouble] = &[
         Kind::TooEarly,
         &[],
         "nobody in the workspace is the one who is meant, yet",
-        "send an identify call, or map the right id; a lead is known by its e-mail address alone",
+        "send an identify call, map the right id, or set `too_early: create_lead`; a lead is known by its e-mail address alone",
     ),
     row(
         "lead_unsettled",

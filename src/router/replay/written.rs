@@ -209,7 +209,9 @@ impl Written {
 fn writes(status: &Status) -> bool {
     match status {
         Status::DeadLetter { .. } => false,
-        Status::Skipped { reason, .. } => ![Deed::DISCARDED, WRITTEN_SINCE, "no_identity"].contains(&&**reason),
+        Status::Skipped { reason, .. } => {
+            ![Deed::DISCARDED, WRITTEN_SINCE, "no_identity", "contact_not_found"].contains(&&**reason)
+        }
         Status::Pending | Status::Waiting { .. } | Status::Delivered { .. } => true,
     }
 }

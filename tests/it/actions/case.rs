@@ -12,9 +12,9 @@ use futures_util::future::BoxFuture;
 use indexmap::IndexMap;
 use interline::action::{Failure, Kind};
 use interline::delivery::Steps;
-use interline::destination::Destination;
 use interline::destination::http::{Reply, Request, Transport};
 use interline::destination::intercom::rehearsal::Rehearsal;
+use interline::destination::{Before, Destination};
 use interline::http::ingest;
 use interline::json;
 use interline::mapping::Mappings;
@@ -56,6 +56,9 @@ pub struct Case {
     leaves: IndexMap<String, Vec<Value>>,
     #[serde(default)]
     replies: Vec<Scripted>,
+    /// Whether the delivery has waited for its contact as long as it may.
+    #[serde(default)]
+    waited_out: bool,
     requests: Vec<Written>,
     outcome: String,
     #[serde(default)]
@@ -88,6 +91,9 @@ struct Attempt {
     /// Answers to the first requests, in order.
     #[serde(default)]
     replies: Vec<Scripted>,
+    /// Whether the delivery has waited for its contact as long as it may.
+    #[serde(default)]
+    waited_out: bool,
     requests: Vec<Written>,
     /// `delivered`, or kind and code: `skipped unchanged`, `too_early contact_not_found`, `unfit field_missing`.
     outcome: String,
@@ -161,7 +167,10 @@ impl Case {
             }
             let by_hand = attempt.by_hand.as_ref().or(self.by_hand.as_ref());
             let came = match (attempt.event.as_ref().or(self.event.as_ref()), by_hand) {
-                (Some(event), _) => self.sent(event, &mappings, &*destination, &clock, &steps).await,
+                (Some(event), _) => {
+                    let before = Before { waited_out: attempt.waited_out, ..engine::first(&steps) };
+                    self.sent(event, &mappings, &*destination, &clock, before).await
+                }
                 (None, Some(fields)) => {
                     let text = serde_json::to_vec(fields).unwrap();
                     engine::by_hand(action, &json::parse(&text).unwrap(), &*destination).await
@@ -189,11 +198,11 @@ impl Case {
         mappings: &Mappings,
         destination: &dyn Destination,
         clock: &Clock,
-        steps: &Steps,
+        before: Before<'_>,
     ) -> Came {
         let event = serde_json::to_vec(event).unwrap();
         match ingest::read("case", &event, clock.now()) {
-            Ok(event) => bring(mappings, destination, &event.view().unwrap(), steps).await,
+            Ok(event) => bring(mappings, destination, &event.view().unwrap(), before).await,
             Err(problem) => Came::nothing(format!("refused {}", problem.code.word())),
         }
     }
@@ -241,6 +250,7 @@ impl Case {
             document: self.document.take(),
             later_secs: 0,
             replies: std::mem::take(&mut self.replies),
+            waited_out: self.waited_out,
             requests: std::mem::take(&mut self.requests),
             outcome: std::mem::take(&mut self.outcome),
             warnings: std::mem::take(&mut self.warnings),

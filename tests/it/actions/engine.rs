@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use futures_util::future::BoxFuture;
 use indexmap::IndexMap;
 use interline::action::{Facts, Outcome, Warning};
 use interline::delivery::{Exchange, Steps};
 use interline::destination::http::Transport;
 use interline::destination::intercom::{self, Intercom, Settings};
-use interline::destination::{self, Context, Destination, Performed};
+use interline::destination::{self, Before, Context, Destination, Notes, Performed};
 use interline::instant::Timestamp;
 use interline::json::Json;
 use interline::mapping::{Mapping, Mappings};
@@ -109,20 +110,34 @@ fn context(clock: &Clock) -> Context {
     Context { name: "case".into(), metrics: Metrics::new(), clock: Arc::new(move || clock.now()), memory: None }
 }
 
-/// Matches and maps an event, and attempts the delivery that comes of it.
-pub async fn bring(mappings: &Mappings, destination: &dyn Destination, event: &Json<'_>, steps: &Steps) -> Came {
-    let Some(mapping) = mappings.matching(event).next() else { return Came::nothing("unmatched".to_owned()) };
-    attempt(mapping, destination, event, steps).await
+/// Writes nothing down: what an attempt finished, it says at its end.
+struct Nowhere;
+
+impl Notes for Nowhere {
+    fn note(&self, _: Steps) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
-async fn attempt(mapping: &Mapping, destination: &dyn Destination, event: &Json<'_>, steps: &Steps) -> Came {
+/// A delivery that comes after nothing.
+pub fn first(steps: &Steps) -> Before<'_> {
+    Before { steps, notes: Arc::new(Nowhere), waited_out: false }
+}
+
+/// Matches and maps an event, and attempts the delivery that comes of it.
+pub async fn bring(mappings: &Mappings, destination: &dyn Destination, event: &Json<'_>, before: Before<'_>) -> Came {
+    let Some(mapping) = mappings.matching(event).next() else { return Came::nothing("unmatched".to_owned()) };
+    attempt(mapping, destination, event, before).await
+}
+
+async fn attempt(mapping: &Mapping, destination: &dyn Destination, event: &Json<'_>, before: Before<'_>) -> Came {
     let payload = match mapping.payload(event) {
         Ok(payload) => payload,
         Err(unfit) => return Came::nothing(format!("unfit {}", unfit.code)),
     };
     let warnings = payload.warnings;
     let text = Json::Object(payload.object).to_string();
-    let performed = destination.perform(mapping.action.name, text.as_bytes(), steps).await;
+    let performed = destination.perform_owed(mapping.action.name, text.as_bytes(), before).await;
     came(performed, warnings)
 }
 

@@ -135,7 +135,7 @@ async fn ours(recorded: &Recorded) -> Ours {
     // As it was recorded: a door that adds a time and an id to it would make another event of it.
     let event = recorded.event.get();
     let event = interline::json::parse(event.as_bytes()).unwrap();
-    let came = bring(&mappings, &*intercom, &event, &Steps::new()).await;
+    let came = bring(&mappings, &*intercom, &event, engine::first(&Steps::new())).await;
     let writes =
         came.requests.iter().filter(|exchange| exchange.method != "GET" && exchange.path != "/contacts/search");
     Ours { writes: writes.map(written).collect(), outcome: came.outcome }

@@ -113,7 +113,7 @@ pub struct Place {
 impl Place {
     /// A stand-in to which every request takes so long, with a destination file of these mappings.
     pub fn new(name: &'static str, sandbox: sandbox::Settings, mappings: &str, takes: Duration) -> Place {
-        Place::with(name, sandbox, mappings, takes, Economy::default())
+        Place::set(name, sandbox, mappings, takes, json!({}))
     }
 
     /// The same, with these requests spared.
@@ -124,13 +124,19 @@ impl Place {
         takes: Duration,
         economy: Economy,
     ) -> Place {
+        Place::set(name, sandbox, mappings, takes, json!({ "economy": economy }))
+    }
+
+    /// The same, with more settings of the destination.
+    pub fn set(name: &'static str, sandbox: sandbox::Settings, mappings: &str, takes: Duration, more: Value) -> Place {
         let clock = clock();
         let control = Sandbox::without_network(sandbox, {
             let clock = clock.clone();
             move || clock()
         })
         .unwrap();
-        let settings = json!({ "region": "us", "access_token": "token", "economy": economy });
+        let mut settings = json!({ "region": "us", "access_token": "token" });
+        settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let settings: intercom::Settings = serde_json::from_value(settings).unwrap();
         let metrics = Metrics::new();
         let context = Context { name: name.into(), metrics: metrics.clone(), clock, memory: None };
@@ -184,7 +190,8 @@ impl Engine {
         let (clock, connections) = (clock(), places.iter().map(|place| place.connection.clone()).collect());
         let surroundings = Surroundings::new(clock.clone(), Arc::new(|| 1.0));
         let router = Router::start(store.clone(), connections, settings, surroundings).await.unwrap();
-        Engine { store, router, clock, accepted: AtomicU64::new(0) }
+        let accepted = AtomicU64::new(store.stats().last.0);
+        Engine { store, router, clock, accepted }
     }
 
     pub fn now(&self) -> Timestamp {

@@ -98,7 +98,7 @@ impl Action for IdentifyCompany {
 }
 
 /// The step after which only attaching is left; it came to Intercom's id of the company.
-const WRITTEN: &str = "company_written";
+pub const WRITTEN: &str = "company_written";
 
 impl IdentifyCompany {
     async fn write_and_attach(&self, client: &Client) -> action::Result {

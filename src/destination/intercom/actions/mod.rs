@@ -20,7 +20,7 @@ mod detach_tag;
 mod get_company;
 mod get_contact;
 mod get_ticket;
-mod identify_company;
+pub(super) mod identify_company;
 mod identify_contact;
 mod list_companies;
 mod list_contacts;
