@@ -9,10 +9,12 @@ use serde::de::DeserializeOwned;
 
 mod failure;
 mod field;
+mod fills;
 mod types;
 
 pub use failure::{Failure, Kind};
 pub use field::{Field, FieldKind};
+pub use fills::{About, Does, Fills, Tie};
 pub use types::{Email, Patch, Timestamp, WebUrl};
 
 use crate::json::{Json, Object};
@@ -43,30 +45,6 @@ pub trait Action: DeserializeOwned + JsonSchema + Send + Sized + 'static {
 
     /// Does it. May run twice for one delivery, so it must come to the same end.
     fn perform(self, client: &Self::Client) -> impl Future<Output = Result> + Send;
-}
-
-/// What the fields of an action are to a call that is repeated: every other one is a value that is written.
-#[derive(Debug)]
-pub struct Fills {
-    /// Whose state it writes.
-    pub about: About,
-    /// Fields that say who or what is meant; they are sent with whatever is left.
-    pub identity: &'static [&'static str],
-    /// Fields that are written and may say who is meant; they stay while they have the newest value.
-    pub names: &'static [&'static str],
-    /// Fields by which a person belongs to a company: written together.
-    pub link: &'static [&'static str],
-    /// The one of those that, when it is true, makes the call end the belonging and write nothing else.
-    pub undo: Option<&'static str>,
-}
-
-/// Whose state an action writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum About {
-    /// A person's.
-    Person,
-    /// A company's.
-    Company,
 }
 
 /// What an action does to the destination.

@@ -56,8 +56,9 @@ enum What {
         after_help = "Examples:\n  interline dead-letters retry 1042.0 1043.0\n  interline dead-letters retry --code server_error --since 1d --dry-run\n  \
     interline dead-letters retry --all --remap\n\n\
     As mapped then: requests that were finished are not made again. With --remap the event is read and mapped again by the\n\
-    mapping of that name as it is now; what still does not fit stays a dead letter, and is told. Interrupted, it may simply be\n\
-    begun again: none is lost, none is attempted twice."
+    mapping of that name as it is now; what still does not fit stays a dead letter, and is told. What newer calls have written\n\
+    since is left out, and one of which nothing is left ends as `skipped`, unless --overwrite is given. Interrupted, it may\n\
+    simply be begun again: none is lost, none is attempted twice."
     )]
     Retry {
         #[command(flatten)]
@@ -65,6 +66,9 @@ enum What {
         /// Map their events again, by the mappings as they are now.
         #[arg(long)]
         remap: bool,
+        /// Write all they say, also over what newer calls have written since.
+        #[arg(long)]
+        overwrite: bool,
     },
     /// End them for good: they become `skipped`, with the reason `discarded` and who wanted it.
     #[command(
@@ -125,7 +129,9 @@ impl DeadLetters {
                 }
                 Ok(Verdict::Fine)
             }
-            What::Retry { meant, remap } => self.handle(&api, "retry", meant, json!({ "remap": remap })).await,
+            What::Retry { meant, remap, overwrite } => {
+                self.handle(&api, "retry", meant, json!({ "remap": remap, "overwrite": overwrite })).await
+            }
             What::Discard { meant, yes } => {
                 if !meant.dry_run && !yes {
                     agree(&api, meant).await?;
@@ -149,7 +155,7 @@ impl DeadLetters {
         body.insert("dry_run".to_owned(), meant.dry_run.into());
         let sum = all(api, &path, body, Bar::new(total, "dead letters")).await?;
         match self.format {
-            Format::Json => print(json!({ "dry_run": meant.dry_run, "done": sum.done, "left": sum.left })),
+            Format::Json => print(sum.json(verb, meant.dry_run)),
             Format::Human => sum.tell(verb, meant.dry_run),
         }
         Ok(if sum.left.is_empty() { Verdict::Fine } else { Verdict::Problems })
@@ -188,22 +194,41 @@ async fn agree(api: &Api, meant: &Meant) -> anyhow::Result<()> {
 #[derive(Default)]
 struct Sum {
     done: u64,
+    outdated: u64,
+    shortened: u64,
     left: Vec<Value>,
 }
 
 impl Sum {
+    fn json(&self, verb: &str, dry_run: bool) -> Value {
+        let mut answer = json!({ "dry_run": dry_run, "done": self.done, "left": self.left });
+        if verb == "retry" {
+            (answer["outdated"], answer["shortened"]) = (self.outdated.into(), self.shortened.into());
+        }
+        answer
+    }
+
     fn tell(&self, verb: &str, dry_run: bool) {
         for left in &self.left {
             let text = |name: &str| left[name].as_str().unwrap_or_default().to_owned();
             print(format!("{}  stays: {} ({})", text("id"), text("message"), text("code")));
         }
         let letters = |count: usize| counted(count, "dead letter");
+        let attempted = letters((self.done - self.outdated) as usize);
         print(match (verb, dry_run) {
-            ("retry", true) => format!("{} would be attempted again; nothing was done", letters(self.done as usize)),
-            ("retry", false) => format!("{} attempted again", letters(self.done as usize)),
+            ("retry", true) => format!("{attempted} would be attempted again; nothing was done"),
+            ("retry", false) => format!("{attempted} attempted again"),
             (_, true) => format!("{} would be discarded; nothing was done", letters(self.done as usize)),
             (_, false) => format!("{} discarded", letters(self.done as usize)),
         });
+        if self.shortened > 0 {
+            let of_them = "of them without what newer calls have written since; --overwrite writes it all the same";
+            print(format!("  {} {of_them}", self.shortened));
+        }
+        if self.outdated > 0 {
+            let (letters, end) = (letters(self.outdated as usize), if dry_run { "would end" } else { "ended" });
+            print(format!("{letters} {end} as skipped: newer calls have written all they say (written_since)"));
+        }
         if !self.left.is_empty() {
             print(format!("{} left as they are", letters(self.left.len())));
         }
@@ -222,6 +247,8 @@ async fn all(api: &Api, path: &str, mut body: Map<String, Value>, bar: Bar) -> a
     loop {
         let answer = api.ask(path, &Value::Object(body.clone())).await?;
         sum.done += answer["done"].as_u64().context("the router's answer is not understood")?;
+        let of = |name: &str| answer[name].as_u64().unwrap_or_default();
+        (sum.outdated, sum.shortened) = (sum.outdated + of("outdated"), sum.shortened + of("shortened"));
         sum.left.extend(answer["left"].as_array().cloned().unwrap_or_default());
         bar.show(sum.done + sum.left.len() as u64);
         match answer["next"].as_str() {

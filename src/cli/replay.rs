@@ -36,9 +36,10 @@ enum What {
     #[command(
         after_help = "Examples:\n  interline replay start --since 2026-01-30T10:00:00Z --until 2026-01-30T11:00:00Z --dry-run\n  \
     interline replay start --user-id u-1 --all\n  interline replay start --event 'Order Completed' --since 1d --rate 20 --detach\n\n\
-    Events stand behind live ones, in their order, and are mapped by the mappings as they are now. An identify or group\n\
-    call only fills in what no newer one has written since. Everything else is done again; an event that track_event sends\n\
-    again has the time of the first, so Intercom takes the two for one, unless its mapping now says another name or time.\n\
+    Events stand behind live ones, in their order, and are mapped by the mappings as they are now. Values, tags and companies\n\
+    of a person or of a group call's company are only filled in where no newer call has written them since. Everything else\n\
+    is done again; an event that track_event sends again has the time of the first, so Intercom takes the two for one, unless\n\
+    its mapping now says another name or time.\n\
     The replay goes on at the router, also after a restart, when this command ends."
     )]
     Start(Box<Start>),

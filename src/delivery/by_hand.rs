@@ -35,6 +35,9 @@ pub struct Handled {
     pub by: String,
     /// The code it had died of.
     pub code: Cow<'static, str>,
+    /// Whether it was to write over what newer calls have written since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overwrite: bool,
 }
 
 /// Dead letters, and what is to be done with them.
@@ -46,8 +49,21 @@ pub struct Handling {
     pub deed: Deed,
     /// Who wants it.
     pub by: String,
-    /// Only say what would be refused.
+    /// Only say what would come of it.
     pub dry_run: bool,
+    /// Whether what is attempted again writes all it says, also over what newer calls have written since.
+    pub overwrite: bool,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answered {
+    /// Those that stay as they are.
+    pub left: Vec<Left>,
+    /// How many ended, because newer calls have written all they say.
+    pub outdated: usize,
+    /// How many are attempted again without what newer calls have written.
+    pub shortened: usize,
 }
 
 /// A dead letter that stays as it is.

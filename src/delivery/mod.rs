@@ -102,6 +102,13 @@ pub struct Delivery {
     pub warnings: Vec<Warning>,
 }
 
+impl Delivery {
+    /// Where its event stood when it was accepted: what stands further on is newer. `id` is its own.
+    pub fn stands_at(&self, id: Id) -> Position {
+        self.replay_of.unwrap_or(id.position)
+    }
+}
+
 /// Finished requests of a delivery: the action's name for each, and what it came to.
 pub type Steps = BTreeMap<String, String>;
 

@@ -199,7 +199,7 @@ pub(super) const ALL: &[Code] = &[
     ),
     delivery(
         "written_since",
-        "a replayed call whose fields newer calls have all written; as a warning, the field was left out",
+        "a call that was replayed or retried, and all it says newer calls have written; as a warning, the field was left out",
     ),
 ];
 

@@ -36,8 +36,10 @@ pub(super) struct Follower {
     gauges: Gauges,
     stopped: watch::Receiver<bool>,
     over: Arc<watch::Sender<bool>>,
-    /// What newer calls have written than those that are repeated.
+    /// What newer calls have written than those that are replayed.
     written: Written,
+    /// The same for dead letters that are attempted again.
+    rewritten: Written,
 }
 
 /// A connection, and the way to its stage.
@@ -76,7 +78,7 @@ impl Follower {
         surroundings: Surroundings,
         pace: PaceSettings,
         (stopped, over): (watch::Receiver<bool>, Arc<watch::Sender<bool>>),
-        written: Written,
+        (written, rewritten): (Written, Written),
     ) -> Follower {
         Follower {
             store,
@@ -89,6 +91,7 @@ impl Follower {
             stopped,
             over,
             written,
+            rewritten,
         }
     }
 
@@ -230,7 +233,7 @@ impl Follower {
         let mut routed = Vec::with_capacity(events.len());
         for stored in &events {
             let one = self.written.route(stored, &connections, now);
-            self.written.note_routed(&one, &connections);
+            self.note(&one, &connections);
             routed.push(one);
             // Events may be much work; others have their turn between two.
             tokio::task::yield_now().await;
@@ -241,10 +244,16 @@ impl Follower {
             return Step::To(after);
         }
         // Again, for whoever began to listen in between and read the store before this was in it.
-        routed.iter().for_each(|one| self.written.note_routed(one, &connections));
+        routed.iter().for_each(|one| self.note(one, &connections));
         events.iter().for_each(|stored| self.surroundings.live.event(stored));
         self.distribute(routed);
         Step::To(last)
+    }
+
+    /// Tells those who repeat older calls what was routed.
+    fn note(&self, routed: &Routed, connections: &[Arc<Connection>]) {
+        self.written.note_routed(routed, connections);
+        self.rewritten.note_routed(routed, connections);
     }
 
     /// Without a destination nothing becomes of events, so they need not be read.

@@ -29,6 +29,7 @@ mod conductor;
 pub mod erase;
 mod follower;
 mod lanes;
+mod letters;
 mod load;
 mod pace;
 pub mod replay;
@@ -37,7 +38,6 @@ mod stage;
 mod standstill;
 mod under_way;
 
-use crate::delivery::by_hand::{Handling, Left};
 use crate::delivery::retry;
 use crate::destination::Destination;
 use crate::instant::Timestamp;
@@ -45,7 +45,8 @@ use crate::mapping::Mappings;
 use crate::metrics::Metrics;
 use crate::store::live::Live;
 use crate::store::{self, Store};
-use follower::{Follower, Gauges, Order, Replacement, Request};
+use follower::{Follower, Gauges, Replacement, Request};
+pub use letters::Letters;
 pub use pace::breaker::Settings as BreakerSettings;
 pub use pace::{Board, Pauses, Standing};
 pub use under_way::UnderWay;
@@ -140,6 +141,7 @@ pub struct Router {
     gauges: Gauges,
     around: Surroundings,
     written: replay::Written,
+    letters: Letters,
     store: Arc<dyn Store>,
 }
 
@@ -167,16 +169,23 @@ impl Router {
         let around = surroundings.clone();
         let over = Arc::new(over);
         let last_words = LastWords(over.clone());
-        let written = replay::Written::default();
-        let mut follower =
-            Follower::new(store.clone(), surroundings, settings.pace.clone(), (stopped, over), written.clone());
+        let (written, rewritten) = (replay::Written::default(), replay::Written::default());
+        let letters = Letters {
+            requests: requests.clone(),
+            store: store.clone(),
+            clock: surroundings.clock.clone(),
+            written: rewritten.clone(),
+            used: Arc::default(),
+        };
+        let known = (written.clone(), rewritten);
+        let mut follower = Follower::new(store.clone(), surroundings, settings.pace.clone(), (stopped, over), known);
         let gauges = follower.gauges();
         follower.take_up(connections).await?;
         let follower = tokio::spawn(async move {
             let _last_words = last_words;
             follower.run(requested).await;
         });
-        Ok(Router { stop, follower, requests, ended, gauges, around, written, store })
+        Ok(Router { stop, follower, requests, ended, gauges, around, written, letters, store })
     }
 
     /// A handle to replace connections with.
@@ -186,7 +195,7 @@ impl Router {
 
     /// A handle to do something with dead letters.
     pub fn letters(&self) -> Letters {
-        Letters(self.requests.clone())
+        self.letters.clone()
     }
 
     /// Where replays are begun, and the one who works on them; `connections` are those that are in force.
@@ -258,21 +267,6 @@ impl Replacer {
         if self.0.send(Request::Replace(Replacement { connections, done })).await.is_ok() {
             let _ = is_done.await;
         }
-    }
-}
-
-/// Does what an operator wants with dead letters, while the engine runs.
-#[derive(Clone)]
-pub struct Letters(mpsc::Sender<Request>);
-
-impl Letters {
-    /// Does it, durably, and says which stay as they are. What is to be attempted again joins its lines behind what stands
-    /// in them, in the order of the ids; after a restart it stands where its event was accepted.
-    pub async fn handle(&self, handling: Handling) -> store::Result<Vec<Left>> {
-        let stopped = || store::Error::Unavailable("the router is being stopped".to_owned());
-        let (answer, answered) = oneshot::channel();
-        self.0.send(Request::Letters(Order { handling, answer })).await.map_err(|_| stopped())?;
-        answered.await.unwrap_or_else(|_| Err(stopped()))
     }
 }
 

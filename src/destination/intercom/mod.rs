@@ -30,6 +30,7 @@ mod directory;
 mod economy;
 mod erase;
 mod error;
+mod fills;
 mod fitting;
 mod identity;
 mod intents;

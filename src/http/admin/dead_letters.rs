@@ -13,13 +13,13 @@ use super::filter::{self, Asked, CONDITIONS};
 use super::paused::Paused;
 use super::{Admin, Caller, trouble};
 use crate::delivery::Id;
-use crate::delivery::by_hand::{Deed, Handling, Left};
+use crate::delivery::by_hand::{Answered, Deed, Handling};
 use crate::http::problem::{Code, Problem};
 use crate::instant::Timestamp;
 use crate::store::{self, Filter};
 
-/// Does something with dead letters, and says which stay as they are.
-pub type Letters = Arc<dyn Fn(Handling) -> BoxFuture<'static, store::Result<Vec<Left>>> + Send + Sync>;
+/// Does something with dead letters, and says what came of it.
+pub type Letters = Arc<dyn Fn(Handling) -> BoxFuture<'static, store::Result<Answered>> + Send + Sync>;
 
 const STATUS: &str = "dead_letter";
 /// Letters in one piece of an export.
@@ -89,6 +89,8 @@ async fn piece(admin: &Admin, filter: Filter, left: usize) -> Result<(Bytes, Res
 }
 
 /// `POST /api/dead-letters/retry`: attempts them again. See [`handle`]; with `"remap": true` their events are mapped again.
+/// What newer calls have written since is left out (`shortened` counts those), and one of which nothing is left ends as
+/// skipped (`outdated`); with `"overwrite": true`, all is written.
 pub async fn retry(admin: web::Data<Admin>, caller: Caller, body: Bytes) -> Result<HttpResponse, Problem> {
     handle(&admin, &caller, &body, Deed::Retry).await
 }
@@ -111,11 +113,17 @@ async fn handle(admin: &Admin, caller: &Caller, body: &[u8], deed: Deed) -> Resu
         }
     };
     let meant = ids.len();
-    let handling = Handling { ids, deed: order.deed, by: order.by, dry_run: order.dry_run };
-    let left = (admin.parts.letters)(handling).await.map_err(|error| trouble(&error))?;
+    let Order { deed, by, dry_run, overwrite, .. } = order;
+    let handling = Handling { ids, deed, by, dry_run, overwrite };
+    let Answered { left, outdated, shortened } =
+        (admin.parts.letters)(handling).await.map_err(|error| trouble(&error))?;
     let done = meant - left.len();
     let next = next.map(|next| next.to_string());
-    Ok(HttpResponse::Ok().json(json!({ "dry_run": order.dry_run, "done": done, "left": left, "next": next })))
+    let mut answer = json!({ "dry_run": dry_run, "done": done, "left": left, "next": next });
+    if deed != Deed::Discard {
+        (answer["outdated"], answer["shortened"]) = (outdated.into(), shortened.into());
+    }
+    Ok(HttpResponse::Ok().json(answer))
 }
 
 struct Order {
@@ -123,6 +131,7 @@ struct Order {
     deed: Deed,
     by: String,
     dry_run: bool,
+    overwrite: bool,
 }
 
 enum Which {
@@ -134,7 +143,8 @@ impl Order {
     fn read(body: &[u8], deed: Deed, now: Timestamp) -> Result<Order, Problem> {
         let members: Map<String, Value> = super::read(body)?;
         let mut asked = Asked { limit: filter::LIMIT_MAX, ..Asked::new() };
-        let mut order = Order { which: Which::Ids(Vec::new()), deed, by: "the admin API".to_owned(), dry_run: false };
+        let by = "the admin API".to_owned();
+        let mut order = Order { which: Which::Ids(Vec::new()), deed, by, dry_run: false, overwrite: false };
         let (mut ids, mut all) = (None, false);
         for (name, value) in &members {
             match (&**name, value) {
@@ -144,6 +154,7 @@ impl Order {
                 ("remap", Value::Bool(on)) if deed == Deed::Retry => {
                     order.deed = if *on { Deed::Remap } else { Deed::Retry };
                 }
+                ("overwrite", Value::Bool(on)) if deed == Deed::Retry => order.overwrite = *on,
                 ("by", Value::String(by)) => order.by = by.chars().take(BY_MAX).collect(),
                 ("limit", Value::Number(number)) => {
                     asked.limit = filter::limit(number.as_u64().and_then(|limit| limit.try_into().ok()))?;
@@ -190,7 +201,7 @@ fn misplaced(name: &str, deed: Deed) -> Problem {
     let mut known: Vec<&str> = CONDITIONS.to_vec();
     known.extend(["ids", "all", "dry_run", "by", "limit", "after"]);
     if deed == Deed::Retry {
-        known.push("remap");
+        known.extend(["remap", "overwrite"]);
     }
     match known.contains(&name) {
         true => Problem::new(Code::ParameterInvalid, format!("`{name}` has a value of the wrong type")),

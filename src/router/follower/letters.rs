@@ -9,17 +9,18 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::Follower;
-use crate::delivery::by_hand::{Deed, Handled, Handling, Left};
+use crate::delivery::by_hand::{Answered, Deed, Handled, Handling, Left};
 use crate::delivery::{Delivery, Status, Steps};
 use crate::instant::Timestamp;
 use crate::router::Connection;
+use crate::router::replay::filling;
 use crate::router::route::map_again;
 use crate::store::{self, Open, Owed};
 
 /// Something to be done, and who waits for it.
 pub(in crate::router) struct Order {
     pub(in crate::router) handling: Handling,
-    pub(in crate::router) answer: oneshot::Sender<store::Result<Vec<Left>>>,
+    pub(in crate::router) answer: oneshot::Sender<store::Result<Answered>>,
 }
 
 impl Follower {
@@ -29,33 +30,53 @@ impl Follower {
         let _ = answer.send(outcome);
     }
 
-    async fn do_by_hand(&mut self, Handling { ids, deed, by, dry_run }: Handling) -> store::Result<Vec<Left>> {
+    async fn do_by_hand(&mut self, handling: Handling) -> store::Result<Answered> {
+        let Handling { ids, deed, by, dry_run, overwrite } = handling;
         let now = (self.surroundings.clock)();
         let found = self.store.deliveries(ids.clone()).await?;
         let is_gone = |id: &&_| !found.iter().any(|owed| owed.id == **id);
         let gone = "there is no such delivery, or it is no longer kept";
-        let mut left: Vec<Left> =
-            ids.iter().filter(is_gone).map(|id| Left::new(*id, "delivery_not_found", gone)).collect();
+        let mut answered = Answered::default();
+        answered.left.extend(ids.iter().filter(is_gone).map(|id| Left::new(*id, "delivery_not_found", gone)));
         let mut done = Vec::new();
         for owed in found {
             let Status::DeadLetter { code, .. } = &owed.progress.status else {
                 let message = format!("it is {}, and no dead letter", owed.progress.status.name());
-                left.push(Left::new(owed.id, "not_dead_letter", message));
+                answered.left.push(Left::new(owed.id, "not_dead_letter", message));
                 continue;
             };
-            let handled = Handled { at: now, deed, by: by.clone(), code: code.clone() };
+            let handled = Handled { at: now, deed, by: by.clone(), code: code.clone(), overwrite };
             match self.done_with(owed, deed, now).await? {
                 Ok(mut owed) => {
+                    if deed != Deed::Discard && !overwrite {
+                        self.spare_newer(&mut owed, now, &mut answered).await?;
+                    }
                     owed.progress.handle(handled);
                     done.push(owed);
                 }
-                Err(stays) => left.push(stays),
+                Err(stays) => answered.left.push(stays),
             }
         }
         if !dry_run && !done.is_empty() {
-            self.put_down(done, deed).await?;
+            self.put_down(done, deed, answered.shortened > 0).await?;
         }
-        Ok(left)
+        Ok(answered)
+    }
+
+    /// Leaves out of one that is attempted again what newer calls have written; it ends when nothing is left.
+    async fn spare_newer(&self, owed: &mut Owed, now: Timestamp, answered: &mut Answered) -> store::Result<()> {
+        let connections: Vec<_> = self.lines.iter().map(|line| line.connection.clone()).collect();
+        let (of, warnings) = (owed.delivery.stands_at(owed.id), owed.delivery.warnings.len());
+        let is_spared = filling().contains(&owed.delivery.action);
+        if is_spared && !self.rewritten.covers(&owed.delivery.keys, of) {
+            // Whoever asked went away, and somebody else has learned something else meanwhile.
+            let keys = owed.delivery.keys.iter().copied().collect();
+            self.rewritten.cover(keys, of, &*self.store, &connections).await?;
+        }
+        self.rewritten.fill(of, &mut owed.delivery, &mut owed.progress, &connections, now);
+        answered.outdated += usize::from(owed.progress.status.is_settled());
+        answered.shortened += usize::from(owed.delivery.warnings.len() > warnings);
+        Ok(())
     }
 
     /// A dead letter as it will be, or why it stays.
@@ -92,26 +113,35 @@ impl Follower {
     }
 
     /// Writes it down; then those that are open join their lines.
-    async fn put_down(&mut self, done: Vec<Owed>, deed: Deed) -> store::Result<()> {
-        let count = done.len();
-        match deed {
-            Deed::Remap => self.store.amend(done.clone()).await?,
-            _ => self.store.settle(done.iter().map(|owed| (owed.id, owed.progress.clone())).collect()).await?,
+    async fn put_down(&mut self, done: Vec<Owed>, deed: Deed, is_changed: bool) -> store::Result<()> {
+        match deed == Deed::Remap || is_changed {
+            true => self.store.amend(done.clone()).await?,
+            false => self.store.settle(done.iter().map(|owed| (owed.id, owed.progress.clone())).collect()).await?,
         }
         done.iter().for_each(|owed| self.surroundings.live.delivery(owed));
+        let (ended, opened): (Vec<Owed>, Vec<Owed>) =
+            done.into_iter().partition(|owed| owed.progress.status.is_settled());
+        ended.iter().for_each(|owed| self.count_ended(owed));
+        let count = opened.len();
         match deed {
             Deed::Discard => {
-                tracing::info!(deliveries = count, "{count} dead letters were discarded by hand");
-                done.iter().for_each(|owed| self.count_ended(owed));
+                tracing::info!(deliveries = ended.len(), "{} dead letters were discarded by hand", ended.len())
             }
             Deed::Retry | Deed::Remap => {
                 tracing::info!(
                     deliveries = count,
                     "{count} dead letters are attempted again, as was asked for by hand"
                 );
-                self.hand_over(done.iter().map(open).collect());
             }
         }
+        // They are going to write what they say: older ones that are repeated are to know.
+        let connections: Vec<_> = self.lines.iter().map(|line| line.connection.clone()).collect();
+        for Owed { id, delivery, progress } in &opened {
+            for known in [&self.written, &self.rewritten] {
+                known.note(id.position, delivery, progress, &connections);
+            }
+        }
+        self.hand_over(opened.iter().map(open).collect());
         Ok(())
     }
 

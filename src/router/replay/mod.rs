@@ -13,6 +13,7 @@
 
 mod feeder;
 mod job;
+mod parts;
 mod wish;
 pub(super) mod written;
 
@@ -31,7 +32,7 @@ use crate::store::{self, Routed, Store, Stored};
 pub use feeder::Feeder;
 pub use job::{Job, State};
 pub use wish::Wish;
-pub(super) use written::Written;
+pub(super) use written::{Written, filling};
 
 /// Events that are read at once.
 const STEP: usize = 500;

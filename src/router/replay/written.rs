@@ -1,29 +1,32 @@
 //! What newer calls have written since: a repeated call only fills in the rest.
 //!
 //! # Why
-//! An old identify that is delivered again would put old values over newer ones. So for the people of the events that are
-//! being repeated it is known, field by field, which call wrote it last. That is learned from the deliveries in the store,
-//! for a block of events at once; from then on the follower tells of every delivery it makes, so that nothing is missed
-//! between looking and routing. Only the keys of a block are remembered, which bounds the memory.
+//! An old identify that is delivered again, by a replay or as a dead letter, would put old values over newer ones. So for
+//! the people of the events that are being repeated it is known, thing by thing, which call wrote it last. That is learned
+//! from the deliveries in the store, for a block of events at once; from then on the follower tells of every delivery it
+//! makes, so that nothing is missed between looking and routing. Only the keys of a block are remembered, which bounds the
+//! memory.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
-use crate::action::{About, Fills, Warning};
+use crate::action::{Fills, Warning};
 use crate::delivery::by_hand::Deed;
-use crate::delivery::{Delivery, Id, Position, Progress, Status, key};
+use crate::delivery::{Delivery, Id, Position, Progress, Status};
 use crate::destination;
 use crate::instant::Timestamp;
 use crate::router::Connection;
 use crate::store::{self, Filter, Store};
 
+use super::parts::{self, Thing, parts};
+
 /// The reason of a delivery of which nothing is left, and the code of the warning about a field.
 pub(in crate::router) const WRITTEN_SINCE: &str = "written_since";
-/// Stands for all the fields by which a person and a company belong together: who writes one of them writes all.
-const LINK: &str = "(link)";
+/// The reasons of those that were skipped without anything being as they say.
+const UNWRITTEN: [&str; 5] = [Deed::DISCARDED, WRITTEN_SINCE, "no_identity", "contact_not_found", "contact_archived"];
 /// Deliveries that are read at once.
 const PAGE: usize = 500;
 
@@ -35,27 +38,20 @@ pub(in crate::router) struct Written(Arc<Mutex<Known>>);
 struct Known {
     /// The keys that matter, each with the position from which on all is known.
     covered: HashMap<u64, u64>,
-    /// Who wrote a field last: the position of the call.
-    last: HashMap<Slot, HashMap<String, Write>>,
+    /// Who wrote a thing last.
+    last: HashMap<Slot, HashMap<Thing, Write>>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 struct Write {
+    /// Where the call stands.
     position: u64,
     /// What was written, where it may be kept when it is the same.
     value: Value,
 }
 
-/// Whose field: at a destination, by an action.
-type Slot = (Arc<str>, Arc<str>, Whose);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Whose {
-    /// Of a person or a company, by key.
-    One(u64),
-    /// Of a person in a company.
-    Link(u64, u64),
-}
+/// Whose things: at a destination, of a person or a company by key.
+type Slot = (Arc<str>, u64);
 
 impl Written {
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -63,7 +59,7 @@ impl Written {
     }
 
     /// Forgets everything: what was covered has been routed.
-    pub(super) fn clear(&self) {
+    pub(in crate::router) fn clear(&self) {
         *self.known() = Known::default();
     }
 
@@ -91,7 +87,7 @@ impl Written {
             Arc::new(keys)
         };
         let mut filter = Filter {
-            actions: filling(connections),
+            actions: filling(),
             any_key: Some(any_key.clone()),
             after: Some(Id { position: since, number: u16::MAX }),
             oldest_first: true,
@@ -130,19 +126,18 @@ impl Written {
         }
         let Some(fills) = fills(connections, delivery) else { return };
         let Ok(Value::Object(payload)) = serde_json::from_str(payload.get()) else { return };
-        let position = delivery.replay_of.unwrap_or(position).0;
-        for (field, whose, value) in parts(&payload, fills, &delivery.keys) {
-            let slot = (delivery.destination.clone(), delivery.action.clone(), whose);
-            let write =
-                known.last.entry(slot).or_default().entry(field).or_insert(Write { position: 0, value: Value::Null });
+        let position = delivery.stands_at(Id { position, number: 0 }).0;
+        for part in parts(&payload, fills, &delivery.keys) {
+            let things = known.last.entry((delivery.destination.clone(), part.whose)).or_default();
+            let write = things.entry(part.thing).or_insert(Write { position: 0, value: Value::Null });
             if position >= write.position {
-                *write = Write { position, value: value.clone() };
+                *write = Write { position, value: part.value };
             }
         }
     }
 
     /// Leaves out of a repeated delivery what newer calls have written, and ends it when nothing is left.
-    pub(super) fn fill(
+    pub(in crate::router) fn fill(
         &self,
         of: Position,
         delivery: &mut Delivery,
@@ -153,55 +148,57 @@ impl Written {
         let Some(fills) = fills(connections, delivery) else { return };
         let Ok(payload) = &delivery.payload else { return };
         let Ok(Value::Object(mut payload)) = serde_json::from_str(payload.get()) else { return };
-        let (old, is_any_left) = self.compare(of, delivery, &payload, fills);
-        if !is_any_left {
+        let Some(old) = self.compare(of, delivery, &payload, fills) else {
             progress.status = Status::Skipped { at: now, reason: WRITTEN_SINCE.into() };
             return;
-        }
+        };
         if old.is_empty() {
             return;
         }
-        for field in &old {
-            remove(&mut payload, field);
+        let mut fields: Vec<String> = old.iter().flat_map(|thing| parts::remove(&mut payload, thing, fills)).collect();
+        fields.sort();
+        delivery.warnings.extend(fields.into_iter().map(|field| {
             let message = "a newer call has written it since, so it was left out";
-            delivery.warnings.push(Warning::new(field.clone(), WRITTEN_SINCE, message));
-        }
+            Warning::new(field, WRITTEN_SINCE, message)
+        }));
         let text = Value::Object(payload).to_string();
         delivery.payload = Ok(RawValue::from_string(text).expect("JSON is written"));
     }
 
-    /// The fields that have another value since; and whether any is left that nothing newer has written.
+    /// The things that newer calls have written. `None`: there is no other, or whom it is about has gone or come since.
     fn compare(
         &self,
         of: Position,
         delivery: &Delivery,
-        payload: &serde_json::Map<String, Value>,
+        payload: &Map<String, Value>,
         fills: &Fills,
-    ) -> (BTreeSet<String>, bool) {
+    ) -> Option<BTreeSet<Thing>> {
         let known = self.known();
-        let (mut old, mut fresh) = (BTreeSet::new(), BTreeSet::new());
-        let mut kept: BTreeSet<String> = BTreeSet::new();
-        for (field, whose, value) in parts(payload, fills, &delivery.keys) {
-            let slot = (delivery.destination.clone(), delivery.action.clone(), whose);
-            let newer =
-                known.last.get(&slot).and_then(|fields| fields.get(&field)).filter(|write| write.position > of.0);
-            match newer {
-                None => drop(fresh.insert(field)),
+        let newer = |whose: u64, thing: &Thing| {
+            let things = known.last.get(&(delivery.destination.clone(), whose))?;
+            things.get(thing).filter(|write| write.position > of.0)
+        };
+        let wanted = Value::Bool(fills.presence.unwrap_or(true));
+        let owners = parts::owners(payload, fills, &delivery.keys);
+        if owners.iter().any(|whose| newer(*whose, &Thing::Presence).is_some_and(|write| write.value != wanted)) {
+            return None;
+        }
+        let (mut old, mut fresh, mut kept) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for part in parts(payload, fills, &delivery.keys) {
+            let is_name = matches!(&part.thing, Thing::Field(name) if fills.names.contains(&&**name));
+            match newer(part.whose, &part.thing) {
+                _ if part.thing == Thing::Presence => false,
+                None => fresh.insert(part.thing),
                 // It also says who is meant, and nothing of it would change.
-                Some(write) if fills.names.contains(&&*field) && write.value == *value => drop(kept.insert(field)),
-                Some(_) => drop(old.insert(field)),
-            }
+                Some(write) if is_name && write.value == part.value => kept.insert(part.thing),
+                Some(_) => old.insert(part.thing),
+            };
         }
         // What any of the names it is known by has written is written.
-        fresh.retain(|field| !old.contains(field) && !kept.contains(field));
+        fresh.retain(|thing| !old.contains(thing) && !kept.contains(thing));
         // One that says only who is meant has nothing that could be old.
         let is_any_left = !fresh.is_empty() || (old.is_empty() && kept.is_empty());
-        if old.remove(LINK) {
-            old.extend(
-                fills.link.iter().filter(|field| payload.contains_key(**field)).map(|field| (*field).to_owned()),
-            );
-        }
-        (old, is_any_left)
+        is_any_left.then_some(old)
     }
 }
 
@@ -209,67 +206,25 @@ impl Written {
 fn writes(status: &Status) -> bool {
     match status {
         Status::DeadLetter { .. } => false,
-        Status::Skipped { reason, .. } => {
-            ![Deed::DISCARDED, WRITTEN_SINCE, "no_identity", "contact_not_found"].contains(&&**reason)
-        }
+        Status::Skipped { reason, .. } => !UNWRITTEN.contains(&&**reason),
         Status::Pending | Status::Waiting { .. } | Status::Delivered { .. } => true,
     }
 }
 
 /// The actions whose calls only fill in, when they are repeated.
-fn filling(connections: &[Arc<Connection>]) -> Vec<Arc<str>> {
-    let kinds = connections.iter().filter_map(|connection| destination::kind(&connection.mappings.kind));
-    let names: BTreeSet<&str> =
-        kinds.flat_map(|kind| (kind.actions)()).filter(|facts| facts.fills.is_some()).map(|facts| facts.name).collect();
+pub(in crate::router) fn filling() -> Vec<Arc<str>> {
+    let all = destination::KINDS.iter().flat_map(|kind| (kind.actions)());
+    let names: BTreeSet<&str> = all.filter(|facts| facts.fills.is_some()).map(|facts| facts.name).collect();
     names.into_iter().map(Arc::from).collect()
 }
 
+/// What a delivery's action leaves; of one whose destination is not there now, what an action of that name leaves.
 fn fills(connections: &[Arc<Connection>], delivery: &Delivery) -> Option<&'static Fills> {
-    let connection = connections.iter().find(|connection| connection.name == delivery.destination)?;
-    let kind = destination::kind(&connection.mappings.kind)?;
-    (kind.actions)().into_iter().find(|facts| *facts.name == *delivery.action)?.fills
-}
-
-/// Every field of a payload, and every member of one that is an object, for everyone whose field it is.
-fn parts<'p>(
-    payload: &'p serde_json::Map<String, Value>,
-    fills: &Fills,
-    keys: &[u64],
-) -> Vec<(String, Whose, &'p Value)> {
-    let (companies, people): (Vec<u64>, Vec<u64>) = keys.iter().partition(|key| key::is_company(**key));
-    let links = || people.iter().flat_map(|person| companies.iter().map(|company| Whose::Link(*person, *company)));
-    let undoes = fills.undo.is_some_and(|undo| payload.get(undo) == Some(&Value::Bool(true)));
-    let mut parts = Vec::new();
-    for (name, value) in payload.iter().filter(|(name, _)| !fills.identity.contains(&name.as_str())) {
-        let is_link = fills.link.contains(&name.as_str());
-        if undoes && !is_link {
-            // It takes somebody out, and writes nothing else.
-            continue;
-        }
-        let whose: Vec<Whose> = match (fills.about, is_link) {
-            (About::Person, _) => people.iter().map(|key| Whose::One(*key)).collect(),
-            (About::Company, false) => companies.iter().map(|key| Whose::One(*key)).collect(),
-            (About::Company, true) => links().collect(),
-        };
-        for whose in whose {
-            match value {
-                _ if is_link => parts.push((LINK.to_owned(), whose, value)),
-                Value::Object(members) if !members.is_empty() => {
-                    parts.extend(members.iter().map(|(member, value)| (format!("{name}.{member}"), whose, value)));
-                }
-                _ => parts.push((name.clone(), whose, value)),
-            }
-        }
-    }
-    parts
-}
-
-fn remove(payload: &mut serde_json::Map<String, Value>, field: &str) {
-    if payload.remove(field).is_some() {
-        return;
-    }
-    let Some((name, member)) = field.split_once('.') else { return };
-    if let Some(Value::Object(members)) = payload.get_mut(name) {
-        members.remove(member);
-    }
+    let connection = connections.iter().find(|connection| connection.name == delivery.destination);
+    let kind = connection.and_then(|connection| destination::kind(&connection.mappings.kind));
+    let actions = match kind {
+        Some(kind) => (kind.actions)(),
+        None => destination::KINDS.iter().flat_map(|kind| (kind.actions)()).collect(),
+    };
+    actions.into_iter().find(|facts| *facts.name == *delivery.action)?.fills
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::delivery::Status;
-use crate::delivery::by_hand::Deed;
+use crate::delivery::by_hand::{Answered, Deed, Handling};
 use crate::store::Owed;
 
 fn refusal() -> Failure {
@@ -12,8 +12,8 @@ fn refusal() -> Failure {
 impl Engine {
     async fn handle(&self, deed: Deed, positions: &[u64]) -> Vec<String> {
         let ids = positions.iter().map(|position| id(*position)).collect();
-        let handling = Handling { ids, deed, by: "ann".to_owned(), dry_run: false };
-        let left = self.router.letters().handle(handling).await.unwrap();
+        let handling = Handling { ids, deed, by: "ann".to_owned(), dry_run: false, overwrite: false };
+        let left = self.router.letters().handle(handling).await.unwrap().left;
         left.into_iter().map(|left| format!("{} {}", left.id, left.code)).collect()
     }
 
@@ -122,8 +122,8 @@ async fn a_discarded_one_ends_and_is_on_record() {
     engine.accept(&["A"]).await;
     is(engine.next().await, "to", "A");
     engine.ends(1, "dead_letter").await;
-    let dry = Handling { ids: vec![id(1)], deed: Deed::Discard, by: "ann".to_owned(), dry_run: true };
-    assert!(engine.router.letters().handle(dry).await.unwrap().is_empty());
+    let dry = Handling { ids: vec![id(1)], deed: Deed::Discard, by: "ann".to_owned(), dry_run: true, overwrite: false };
+    assert_eq!(engine.router.letters().handle(dry).await.unwrap(), Answered::default());
     assert_eq!(engine.store.stats().dead_letters, 1);
     assert!(engine.handle(Deed::Discard, &[1]).await.is_empty());
     assert_eq!(engine.store.stats().dead_letters, 0);

@@ -1,5 +1,6 @@
 //! The private door: health, metrics, deliveries, and who may ask.
 
+use interline::delivery::by_hand::Answered;
 use interline::delivery::{Attempt, Delivery, Id, Position, Progress, Status};
 use interline::http::admin::{Admin, FileProblem, Parts, Report, Settings};
 use interline::instant;
@@ -177,7 +178,7 @@ fn without_a_token_only_this_machine_may_be_meant() {
         erase: std::sync::Arc::new(|_| Box::pin(async { Ok(Default::default()) })),
         live: Default::default(),
         replays: std::sync::Arc::new(|_| Box::pin(async { Ok(Default::default()) })),
-        letters: std::sync::Arc::new(|_| Box::pin(async { Ok(Vec::new()) })),
+        letters: std::sync::Arc::new(|_| Box::pin(async { Ok(Answered::default()) })),
         standings: std::sync::Arc::new(Vec::new),
         pause: std::sync::Arc::new(|_, to| Ok(to)),
         reload: std::sync::Arc::new(|| unreachable!("nobody asks")),

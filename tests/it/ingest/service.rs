@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures_util::future::BoxFuture;
+use interline::delivery::by_hand::Answered;
 use interline::delivery::{Id, Position};
 use interline::event::{Event, Person};
 use interline::http::ingest::SourceSettings;
@@ -211,7 +212,7 @@ impl Service {
             erase: Arc::new(|_| Box::pin(async { Ok(Value::Null) })),
             live: Default::default(),
             replays: Arc::new(|_| Box::pin(async { Ok(Value::Null) })),
-            letters: Arc::new(|_| Box::pin(async { Ok(Vec::new()) })),
+            letters: Arc::new(|_| Box::pin(async { Ok(Answered::default()) })),
             standings: Arc::new(Vec::new),
             pause: Arc::new(|_, to| Ok(to)),
             reload: Arc::new(move || Box::pin(std::future::ready(reloads.inner().report.clone()))),

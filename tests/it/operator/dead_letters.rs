@@ -83,6 +83,34 @@ async fn they_are_listed_shown_retried_and_discarded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_letter_does_not_put_old_values_over_newer_ones() {
+    let house = House::new().await;
+    let call = |message: &str, traits: Value| json!({ "type": "identify", "userId": "u-1", "messageId": message, "timestamp": "2026-01-01T00:00:00Z", "traits": traits });
+    house.intercom.control().fault(refusing("POST /contacts"));
+    house
+        .send(vec![
+            call("1", json!({ "name": "Old", "phone": "+353871234567" })),
+            call("2", json!({ "name": "Older" })),
+        ])
+        .await;
+    eventually("two dead letters", LIMIT, async || house.dead().await == 2).await;
+    house.intercom.control().clear_faults();
+    house.send(vec![call("3", json!({ "name": "New" }))]).await;
+    eventually("the contact", LIMIT, async || house.intercom.state()["contacts"][0]["name"] == "New").await;
+    eventually("its end", LIMIT, async || house.pending().await == 0).await;
+    let mut said = String::new();
+    house.notes(&mut said, &["dead-letters", "retry", "--all", "--dry-run"]).await;
+    house.notes(&mut said, &["dead-letters", "retry", "--all", "--dry-run", "--overwrite"]).await;
+    house.notes(&mut said, &["dead-letters", "retry", "--all", "--dry-run", "--format", "json"]).await;
+    house.notes(&mut said, &["dead-letters", "retry", "--all"]).await;
+    compare("dead_letters_newer.txt", &said);
+    eventually("its end", LIMIT, async || house.pending().await == 0).await;
+    let contact = house.intercom.state()["contacts"][0].clone();
+    assert_eq!((&contact["name"], &contact["phone"]), (&json!("New"), &json!("+353871234567")));
+    house.intercom.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_export_has_every_story_and_no_credential() {
     let house = House::new().await;
     house.intercom.control().fault(refusing("POST /contacts"));

@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::action::{self, Action, Email};
+use crate::action::{self, Action, Email, Fills};
 use crate::destination::intercom::client::Client;
 use crate::destination::intercom::company::Which;
+use crate::destination::intercom::fills;
 use crate::destination::intercom::whom::Whom;
 
 /// Puts a contact in a company. Both must be there; a contact that is not there yet is waited for.
@@ -35,6 +36,7 @@ pub struct AttachCompany {
 impl Action for AttachCompany {
     type Client = Client;
     const NAME: &'static str = "attach_company";
+    const FILLS: Option<&'static Fills> = Some(&fills::ATTACH_COMPANY);
 
     async fn perform(self, client: &Client) -> action::Result {
         let whom = Whom::new(&self.contact_id, &self.external_id, &self.email);

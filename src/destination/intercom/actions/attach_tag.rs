@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::action::{self, Action, Email};
+use crate::action::{self, Action, Email, Fills};
 use crate::destination::intercom::client::Client;
 use crate::destination::intercom::company::Which;
+use crate::destination::intercom::fills;
 use crate::destination::intercom::whom::Whom;
 
 /// Puts a tag on a contact, or on a company where one is named. A contact that is not there yet is waited for.
@@ -36,6 +37,7 @@ pub struct AttachTag {
 impl Action for AttachTag {
     type Client = Client;
     const NAME: &'static str = "attach_tag";
+    const FILLS: Option<&'static Fills> = Some(&fills::ATTACH_TAG);
 
     async fn perform(self, client: &Client) -> action::Result {
         let which = Which { id: self.intercom_company_id.as_deref(), company_id: self.company_id.as_deref() };

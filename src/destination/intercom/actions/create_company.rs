@@ -4,8 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
-use crate::action::{self, Action, Failure, Timestamp, Unfit, Warning};
+use crate::action::{self, Action, Failure, Fills, Timestamp, Unfit, Warning};
 use crate::destination::intercom::client::Client;
+use crate::destination::intercom::fills;
 use crate::destination::intercom::limits;
 use crate::json::Object;
 
@@ -56,6 +57,7 @@ pub struct CreateCompany {
 impl Action for CreateCompany {
     type Client = Client;
     const NAME: &'static str = "create_company";
+    const FILLS: Option<&'static Fills> = Some(&fills::CREATE_COMPANY);
 
     fn fit(fields: &mut Object<'_>, warnings: &mut Vec<Warning>) -> Result<(), Unfit> {
         limits::fit_company(fields, warnings);

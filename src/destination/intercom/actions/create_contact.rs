@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::action::{self, Action, Email, Failure, Kind, Outcome, Timestamp, Unfit, Warning, WebUrl};
+use crate::action::{self, Action, Email, Failure, Fills, Kind, Outcome, Timestamp, Unfit, Warning, WebUrl};
 use crate::destination::intercom::client::{Call, Client};
 use crate::destination::intercom::contact::New;
+use crate::destination::intercom::fills;
 use crate::destination::intercom::identity::{Identity, Role};
 use crate::destination::intercom::limits;
 use crate::json::Object;
@@ -64,6 +65,7 @@ const ASKED: &str = "contact_asked_for";
 impl Action for CreateContact {
     type Client = Client;
     const NAME: &'static str = "create_contact";
+    const FILLS: Option<&'static Fills> = Some(&fills::CREATE_CONTACT);
 
     fn fit(fields: &mut Object<'_>, warnings: &mut Vec<Warning>) -> Result<(), Unfit> {
         limits::fit_attributes(fields, warnings);

@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::action::{self, Action};
+use crate::action::{self, Action, Fills};
 use crate::destination::intercom::client::{Call, Client};
 use crate::destination::intercom::company::Which;
+use crate::destination::intercom::fills;
 
 /// Deletes a company; the people in it stay. Intercom does it in the background. One that is not there is left at that.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -23,6 +24,7 @@ pub struct DeleteCompany {
 impl Action for DeleteCompany {
     type Client = Client;
     const NAME: &'static str = "delete_company";
+    const FILLS: Option<&'static Fills> = Some(&fills::DELETE_COMPANY);
 
     async fn perform(self, client: &Client) -> action::Result {
         let which = Which { id: self.id.as_deref(), company_id: self.company_id.as_deref() };

@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::action::{self, Action, Email};
+use crate::action::{self, Action, Email, Fills};
 use crate::destination::intercom::client::{Call, Client};
+use crate::destination::intercom::fills;
 use crate::destination::intercom::identity::Contact;
 use crate::destination::intercom::whom::Whom;
 
@@ -28,6 +29,7 @@ pub struct DeleteContact {
 impl Action for DeleteContact {
     type Client = Client;
     const NAME: &'static str = "delete_contact";
+    const FILLS: Option<&'static Fills> = Some(&fills::REMOVE_CONTACT);
 
     async fn perform(self, client: &Client) -> action::Result {
         let whom = Whom::new(&self.id, &self.external_id, &self.email);

@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::action::{self, Action, Email, Outcome};
+use crate::action::{self, Action, Email, Fills, Outcome};
 use crate::destination::intercom::client::Client;
 use crate::destination::intercom::company::{Unlinked, Which};
+use crate::destination::intercom::fills;
 use crate::destination::intercom::whom::Whom;
 
 /// Takes a contact out of a company. What is not there, or not together, is left at that.
@@ -35,6 +36,7 @@ pub struct DetachCompany {
 impl Action for DetachCompany {
     type Client = Client;
     const NAME: &'static str = "detach_company";
+    const FILLS: Option<&'static Fills> = Some(&fills::DETACH_COMPANY);
 
     async fn perform(self, client: &Client) -> action::Result {
         let whom = Whom::new(&self.contact_id, &self.external_id, &self.email);

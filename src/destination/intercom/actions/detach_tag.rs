@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::action::{self, Action, Email, Outcome};
+use crate::action::{self, Action, Email, Fills, Outcome};
 use crate::destination::intercom::client::Client;
 use crate::destination::intercom::company::Which;
+use crate::destination::intercom::fills;
 use crate::destination::intercom::whom::Whom;
 
 /// Takes a tag off a contact, or off a company where one is named. What does not have it is left at that.
@@ -36,6 +37,7 @@ pub struct DetachTag {
 impl Action for DetachTag {
     type Client = Client;
     const NAME: &'static str = "detach_tag";
+    const FILLS: Option<&'static Fills> = Some(&fills::DETACH_TAG);
 
     async fn perform(self, client: &Client) -> action::Result {
         let which = Which { id: self.intercom_company_id.as_deref(), company_id: self.company_id.as_deref() };

@@ -4,11 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
-use crate::action::{self, About, Action, Document, Email, Failure, Fills, Outcome, Timestamp, Unfit, Warning};
+use crate::action::{self, Action, Document, Email, Failure, Fills, Outcome, Timestamp, Unfit, Warning};
 use crate::destination::intercom::client::Client;
 use crate::destination::intercom::company::{Unlinked, Which};
 use crate::destination::intercom::directory::Belonging;
 use crate::destination::intercom::economy::UNCHANGED;
+use crate::destination::intercom::fills;
 use crate::destination::intercom::limits;
 use crate::destination::intercom::whom::Whom;
 use crate::json::Object;
@@ -76,13 +77,7 @@ impl Action for IdentifyCompany {
     type Client = Client;
     const NAME: &'static str = "identify_company";
     const TRIGGER: Option<&'static str> = Some(r#"type = "group""#);
-    const FILLS: Option<&'static Fills> = Some(&Fills {
-        about: About::Company,
-        identity: &["company_id"],
-        names: &[],
-        link: &["contact_id", "external_id", "email", "remove"],
-        undo: Some("remove"),
-    });
+    const FILLS: Option<&'static Fills> = Some(&fills::IDENTIFY_COMPANY);
 
     fn fit(fields: &mut Object<'_>, warnings: &mut Vec<Warning>) -> Result<(), Unfit> {
         limits::fit_company(fields, warnings);

@@ -4,15 +4,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::action::{
-    self, About, Action, Email, Failure, Fills, Kind, Outcome, Patch, Timestamp, Unfit, Warning, WebUrl,
-};
+use crate::action::{self, Action, Email, Failure, Fills, Kind, Outcome, Patch, Timestamp, Unfit, Warning, WebUrl};
 use crate::destination::intercom::Archived;
 use crate::destination::intercom::client::Client;
 use crate::destination::intercom::company::{Unlinked, Which};
 use crate::destination::intercom::contact::{New, not_found};
 use crate::destination::intercom::directory::Belonging;
 use crate::destination::intercom::economy::SEEN_RECENTLY;
+use crate::destination::intercom::fills;
 use crate::destination::intercom::identity::{Contact, Identity, Role};
 use crate::destination::intercom::limits;
 use crate::destination::intercom::whom::Whom;
@@ -84,13 +83,7 @@ impl Action for IdentifyContact {
     type Client = Client;
     const NAME: &'static str = "identify_contact";
     const TRIGGER: Option<&'static str> = Some(r#"type = "identify""#);
-    const FILLS: Option<&'static Fills> = Some(&Fills {
-        about: About::Person,
-        identity: &["id", "external_id", "role"],
-        names: &["email"],
-        link: &["company_id", "remove_company"],
-        undo: None,
-    });
+    const FILLS: Option<&'static Fills> = Some(&fills::IDENTIFY_CONTACT);
 
     fn fit(fields: &mut Object<'_>, warnings: &mut Vec<Warning>) -> Result<(), Unfit> {
         if fields.get("role").is_none_or(Json::is_null) {

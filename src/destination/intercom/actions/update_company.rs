@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
-use crate::action::{self, Action, Failure, Unfit, Warning};
+use crate::action::{self, Action, Failure, Fills, Unfit, Warning};
 use crate::destination::intercom::client::Client;
 use crate::destination::intercom::company::Which;
+use crate::destination::intercom::fills;
 use crate::destination::intercom::limits;
 use crate::json::Object;
 
@@ -53,6 +54,7 @@ pub struct UpdateCompany {
 impl Action for UpdateCompany {
     type Client = Client;
     const NAME: &'static str = "update_company";
+    const FILLS: Option<&'static Fills> = Some(&fills::UPDATE_COMPANY);
 
     fn fit(fields: &mut Object<'_>, warnings: &mut Vec<Warning>) -> Result<(), Unfit> {
         limits::fit_company(fields, warnings);

@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::action::{self, Action, Email, Failure, Outcome, Patch, Timestamp, Unfit, Warning, WebUrl};
+use crate::action::{self, Action, Email, Failure, Fills, Outcome, Patch, Timestamp, Unfit, Warning, WebUrl};
 use crate::destination::intercom::client::Client;
 use crate::destination::intercom::contact::not_found;
+use crate::destination::intercom::fills;
 use crate::destination::intercom::identity::{Contact, Role};
 use crate::destination::intercom::limits;
 use crate::destination::intercom::whom::Whom;
@@ -68,6 +69,7 @@ const LOOKS_MAX: u32 = 2;
 impl Action for UpdateContact {
     type Client = Client;
     const NAME: &'static str = "update_contact";
+    const FILLS: Option<&'static Fills> = Some(&fills::UPDATE_CONTACT);
 
     fn fit(fields: &mut Object<'_>, warnings: &mut Vec<Warning>) -> Result<(), Unfit> {
         limits::fit_attributes(fields, warnings);
