@@ -121,6 +121,7 @@ impl App {
             reload: Arc::new(move || again.reload()),
             erase: eraser(store.clone(), hands.clone(), router.under_way(), clock.clone()),
             hands,
+            sources: settings.sources.keys().cloned().collect(),
             standings: standings(router.board()),
             pause: Arc::new(move |name, to| match to {
                 Some(now) => pausing.pause(name, now).map(Some),

@@ -64,6 +64,7 @@ fn readable(line: &str) -> String {
         let who = ["userId", "anonymousId"].iter().find_map(|name| call[*name].as_str()).unwrap_or_default();
         let name = text(&event["name"]);
         vec![
+            text(&seen["at"]),
             "event".to_owned(),
             event["position"].to_string(),
             text(&event["source"]),
@@ -76,7 +77,7 @@ fn readable(line: &str) -> String {
         let why = ["reason", "code"].iter().find_map(|name| status[*name].as_str()).unwrap_or_default();
         let (id, destination, mapping) =
             (text(&delivery["id"]), text(&delivery["destination"]), text(&delivery["mapping"]));
-        vec!["delivery".to_owned(), id, destination, mapping, text(&status["is"]), why.to_owned()]
+        vec![text(&seen["at"]), "delivery".to_owned(), id, destination, mapping, text(&status["is"]), why.to_owned()]
     } else {
         return format!("{} lines were missed: this reader is too slow", seen["missed"]);
     };
@@ -92,12 +93,12 @@ mod tests {
         let check = |line: &str, expected: &str| assert_eq!(readable(line), expected);
         check(r#"{"missed":7}"#, "7 lines were missed: this reader is too slow");
         check(
-            r#"{"event":{"position":4,"source":"website","type":"track","name":"Paid","call":{"userId":"u-1"}}}"#,
-            "event  4  website  track  Paid  u-1",
+            r#"{"at":"2026-01-31T12:00:00.000Z","event":{"position":4,"source":"website","type":"track","name":"Paid","call":{"userId":"u-1"}}}"#,
+            "2026-01-31T12:00:00.000Z  event  4  website  track  Paid  u-1",
         );
         check(
-            r#"{"delivery":{"id":"4.0","destination":"crm","mapping":"Track","status":{"is":"waiting","reason":"timeout"}}}"#,
-            "delivery  4.0  crm  Track  waiting  timeout",
+            r#"{"at":"2026-01-31T12:00:00.000Z","delivery":{"id":"4.0","destination":"crm","mapping":"Track","status":{"is":"waiting","reason":"timeout"}}}"#,
+            "2026-01-31T12:00:00.000Z  delivery  4.0  crm  Track  waiting  timeout",
         );
     }
 }

@@ -121,13 +121,13 @@ impl Surroundings {
         luck: Arc<dyn Fn() -> f64 + Send + Sync>,
     ) -> Surroundings {
         Surroundings {
+            live: Live::new(clock.clone()),
             clock,
             luck,
             retry: retry::Settings::default(),
             under_way: UnderWay::default(),
             pauses: Pauses::default(),
             board: Board::default(),
-            live: Live::default(),
         }
     }
 }

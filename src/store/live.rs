@@ -11,6 +11,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::{Owed, Stored};
 use crate::delivery::key;
+use crate::instant::{self, Timestamp};
 use crate::json::Json;
 
 /// Lines that a slow watcher may be behind.
@@ -20,7 +21,10 @@ const EVENT_MAX: usize = 8 << 10;
 
 /// Tells watchers. Clones tell the same ones.
 #[derive(Clone)]
-pub struct Live(broadcast::Sender<Arc<Line>>);
+pub struct Live {
+    lines: broadcast::Sender<Arc<Line>>,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,21 +53,20 @@ pub enum Next {
     End,
 }
 
-impl Default for Live {
-    fn default() -> Self {
-        Live(broadcast::Sender::new(BEHIND_MAX))
-    }
-}
-
 impl Live {
+    /// Nobody watches yet. Each line is told with the time.
+    pub fn new(clock: Arc<dyn Fn() -> Timestamp + Send + Sync>) -> Live {
+        Live { lines: broadcast::Sender::new(BEHIND_MAX), clock }
+    }
+
     /// Watches from now on.
     pub fn watch(&self) -> Watcher {
-        Watcher(self.0.subscribe())
+        Watcher(self.lines.subscribe())
     }
 
     /// An event is routed.
     pub fn event(&self, stored: &Stored) {
-        if self.0.receiver_count() == 0 {
+        if self.lines.receiver_count() == 0 {
             return;
         }
         let envelope = &stored.event.envelope;
@@ -71,7 +74,7 @@ impl Live {
         let keys = view.as_ref().map(|view| key::keys(view, envelope.kind)).unwrap_or_default();
         let name = view.as_ref().and_then(|view| view.get("event")).and_then(Json::as_str);
         let whole = view.as_ref().filter(|_| stored.event.body.len() <= EVENT_MAX);
-        let text = json!({ "event": {
+        let text = json!({ "at": self.now(), "event": {
             "position": stored.position, "source": &*envelope.source, "type": envelope.kind, "name": name,
             "received_at": envelope.received_at, "replay": envelope.replay.as_ref().map(|replay| replay.job),
             "call": whole,
@@ -81,11 +84,11 @@ impl Live {
 
     /// A delivery was made, or its status changed.
     pub fn delivery(&self, owed: &Owed) {
-        if self.0.receiver_count() == 0 {
+        if self.lines.receiver_count() == 0 {
             return;
         }
         let delivery = &owed.delivery;
-        let text = json!({ "delivery": {
+        let text = json!({ "at": self.now(), "delivery": {
             "id": owed.id.to_string(), "source": &*delivery.source, "destination": &*delivery.destination,
             "mapping": &*delivery.mapping, "action": &*delivery.action, "status": owed.progress.status,
             "attempts": owed.progress.attempts,
@@ -95,9 +98,13 @@ impl Live {
         self.tell(Line { source, keys, delivery: Some(about), text: text.to_string() });
     }
 
+    fn now(&self) -> String {
+        instant::to_text((self.clock)())
+    }
+
     fn tell(&self, line: Line) {
         // The last watcher may have gone meanwhile.
-        let _ = self.0.send(Arc::new(line));
+        let _ = self.lines.send(Arc::new(line));
     }
 }
 
@@ -118,7 +125,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_is_too_slow_is_told_how_much_was_missed() {
-        let live = Live::default();
+        let live = Live::new(Arc::new(|| Timestamp::UNIX_EPOCH));
         let line = |number: usize| Line { source: "s".into(), keys: vec![], delivery: None, text: number.to_string() };
         live.tell(line(0));
         let mut watcher = live.watch();

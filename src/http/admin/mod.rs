@@ -79,6 +79,8 @@ pub struct Parts {
     pub reload: Reload,
     /// The destinations that are in force.
     pub hands: Hands,
+    /// The names of the sources.
+    pub sources: Vec<String>,
     /// Deletes a person everywhere.
     pub erase: Erase,
     /// Does what is wanted with dead letters.

@@ -9,9 +9,10 @@ use futures_util::stream;
 use serde_json::json;
 use url::form_urlencoded;
 
+use super::actions::missing;
 use super::filter::{Asked, unknown};
 use super::{Admin, Caller};
-use crate::http::problem::Problem;
+use crate::http::problem::{Code, Problem};
 use crate::store::live::{Line, Next, Watcher};
 
 /// What can be asked for.
@@ -27,8 +28,8 @@ struct Wanted {
     asked: Asked,
 }
 
-/// `?source=&destination=&mapping=&status=&user_id=&anonymous_id=&email=`: `{"event": …}` as events are routed,
-/// `{"delivery": …}` as deliveries are made and change; `{"missed": 12}` when the reader was too slow.
+/// `?source=&destination=&mapping=&status=&user_id=&anonymous_id=&email=`: `{"at": …, "event": …}` as events are routed,
+/// `{"at": …, "delivery": …}` as deliveries are made and change; `{"missed": 12}` when the reader was too slow.
 pub async fn tail(admin: web::Data<Admin>, caller: Caller, request: HttpRequest) -> Result<HttpResponse, Problem> {
     caller.check(&admin)?;
     let wanted = Wanted::read(request.query_string(), &admin)?;
@@ -58,17 +59,34 @@ async fn next(admin: &Admin, watcher: &mut Watcher, wanted: &Wanted) -> Option<S
     Some("\n".to_owned())
 }
 
+/// A name that there is: whoever waits for another waits for ever.
+fn one_of<'k>(what: &str, name: String, known: impl Iterator<Item = &'k str> + Clone) -> Result<String, Problem> {
+    match known.clone().any(|known| known == name) {
+        true => Ok(name),
+        false => Err(missing(Code::ParameterInvalid, what, &name, known)),
+    }
+}
+
 impl Wanted {
     fn read(query: &str, admin: &Admin) -> Result<Wanted, Problem> {
         let mut wanted = Wanted { source: None, asked: Asked::new() };
         for (name, value) in form_urlencoded::parse(query.as_bytes()).filter(|(_, value)| !value.is_empty()) {
             match &*name {
-                "source" => wanted.source = Some(value.into_owned()),
+                "source" => {
+                    let known = admin.parts.sources.iter().map(String::as_str);
+                    wanted.source = Some(one_of("source", value.into_owned(), known)?);
+                }
                 known if PARAMETERS.contains(&known) => {
                     wanted.asked.set(known, &value, &["status"], (admin.parts.clock)())?;
                 }
                 other => return Err(unknown("parameter", other, &PARAMETERS)),
             }
+        }
+        if let Some(name) = &wanted.asked.filter.destination {
+            // One that is switched off may be switched on.
+            let (hands, off) = ((admin.parts.hands)(), (admin.parts.standings)());
+            let off = off.iter().map(|(name, _)| &**name).filter(|name| hands.iter().all(|hand| *hand.name != **name));
+            one_of("destination", name.clone(), hands.iter().map(|hand| &*hand.name).chain(off))?;
         }
         Ok(wanted)
     }

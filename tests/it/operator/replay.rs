@@ -116,10 +116,22 @@ async fn a_watcher_sees_what_it_asked_for_and_the_end() {
         let chunk = tokio::time::timeout(LIMIT, all.chunk()).await.expect("something happens").unwrap().unwrap();
         seen.push_str(std::str::from_utf8(&chunk).unwrap());
     }
-    assert_eq!((seen.matches("{\"event\":").count(), seen.matches("\"is\":\"pending\"").count()), (2, 2), "{seen}");
+    assert_eq!((seen.matches("\"event\":{").count(), seen.matches("\"is\":\"pending\"").count()), (2, 2), "{seen}");
     let chunk = tokio::time::timeout(LIMIT, one.chunk()).await.expect("it is told").unwrap().unwrap();
     let line: Value = serde_json::from_slice(&chunk).unwrap();
     assert_eq!((&line["delivery"]["id"], &line["delivery"]["status"]["is"]), (&json!("2.0"), &json!("delivered")));
+    // Who waits for a name that there is not would wait for ever.
+    for (query, part) in [
+        ("source=websit", "there is no source `websit`; did you mean `website`?"),
+        ("destination=crm", "there is no destination `crm`; there are intercom"),
+    ] {
+        let refused = http().get(format!("{url}?{query}")).send().await.unwrap();
+        assert_eq!(refused.status(), 400);
+        let problem: Value = refused.json().await.unwrap();
+        assert_eq!(problem["message"], part);
+    }
+    let (code, _, err) = house.types(&["tail", "--destination", "interom"]).await;
+    assert!(code == 2 && err.contains("did you mean `intercom`?"), "{code}: {err}");
     // Watchers do not hold up the end of the service.
     house.kill_and_start().await;
     house.intercom.stop().await;
