@@ -305,7 +305,7 @@ impl Progress {
     /// The progress of one that is to be attempted anew: what was finished and what happened stays known, and it may
     /// fail as long as one that is new.
     pub fn reopened(self) -> Progress {
-        Progress { status: Status::Pending, attempts: 0, failing: None, waited_out: false, ..self }
+        Progress { status: Status::Pending, attempts: 0, failing: None, waited_out: false, carried_by: None, ..self }
     }
 
     /// Adds what was done by hand.

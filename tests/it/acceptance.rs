@@ -7,6 +7,7 @@
 mod faults;
 mod pace;
 mod queued;
+mod resume;
 mod table;
 mod too_early;
 

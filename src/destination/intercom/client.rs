@@ -29,6 +29,8 @@ struct Record {
     allowance: Option<Allowance>,
     warnings: Vec<Warning>,
     steps: Steps,
+    /// Whether a step was finished that is not on stable storage yet.
+    is_unnoted: bool,
     document: Option<Document>,
 }
 
@@ -170,19 +172,31 @@ impl Client {
         self.record().steps.get(name).filter(|came_to| !came_to.is_empty()).cloned()
     }
 
-    /// Remembers a finished step: a further attempt does not do it again.
+    /// Remembers a finished step: a further attempt does not do it again, also after a crash during what comes next.
     pub fn finish_step(&self, name: &str, came_to: &str) {
-        self.record().steps.insert(name.to_owned(), came_to.to_owned());
+        let mut record = self.record();
+        record.steps.insert(name.to_owned(), came_to.to_owned());
+        record.is_unnoted = true;
+    }
+
+    /// Puts finished steps on stable storage. What ends an attempt is written down with it, so this waits until there is a
+    /// next request.
+    async fn note_steps(&self) {
+        let Some(notes) = &self.notes else { return };
+        let steps = {
+            let mut record = self.record();
+            std::mem::take(&mut record.is_unnoted).then(|| record.steps.clone())
+        };
+        if let Some(steps) = steps {
+            notes.note(steps).await;
+        }
     }
 
     /// Remembers, also across a crash, that something is about to be asked for that is not safe to repeat; with the time, in
     /// Unix seconds.
     pub async fn intend(&self, name: &str) {
         self.finish_step(name, &self.now().as_second().to_string());
-        let steps = self.record().steps.clone();
-        if let Some(notes) = &self.notes {
-            notes.note(steps).await;
-        }
+        self.note_steps().await;
     }
 
     /// What was intended did surely not happen.
@@ -221,6 +235,7 @@ impl Client {
 
     /// Sends a request and gives the reply, whatever its status.
     pub async fn exchange(&self, call: Call) -> Result<Reply, Failure> {
+        self.note_steps().await;
         let service = &*self.service;
         let _permit = service.permits.acquire().await.expect("the permits are never closed");
         let request = Request {

@@ -141,7 +141,7 @@ const ON_READS: [&str; 18] = [
     "truncated body",
 ];
 
-fn reads(request: &str) -> bool {
+pub fn reads(request: &str) -> bool {
     request.starts_with("GET ") || request.ends_with("/search")
 }
 
@@ -153,7 +153,7 @@ struct Came {
     requests: Vec<String>,
 }
 
-fn place(row: &Row, lag: SearchLag) -> Place {
+pub fn place(row: &Row, lag: SearchLag) -> Place {
     let settings = sandbox::Settings { search_lag_secs: lag, ..sandbox::Settings::default() };
     let mapping = json!({ "name": "it", "trigger": "type = \"track\"", "action": row.action, "defaults": false, "fields": row.fields() });
     let place = Place::new("crm", settings, &format!("  - {mapping}\n"), Duration::from_millis(20));
@@ -186,7 +186,7 @@ async fn history(row: &Row, wrong: Option<(&Wrong, u64)>, lag: SearchLag) -> Cam
 }
 
 /// How the delivery ended; some wait for five hours at most.
-async fn ended(engine: &Engine) -> String {
+pub async fn ended(engine: &Engine) -> String {
     let limit = tokio::time::Instant::now() + 5 * HOUR;
     let mut pause = Duration::from_secs(1);
     loop {
@@ -205,7 +205,7 @@ async fn ended(engine: &Engine) -> String {
 }
 
 /// The state without what depends on when and how often it was asked for.
-fn lasting(mut state: Value) -> Value {
+pub fn lasting(mut state: Value) -> Value {
     const PASSING: [&str; 7] =
         ["repeats", "id", "created_at", "updated_at", "ticket_id", "merged_at", "last_request_at"];
     match &mut state {

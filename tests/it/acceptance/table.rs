@@ -130,6 +130,23 @@ pub const ACTIONS: &[Row] = &[
     },
 ];
 
+/// The same actions where they make many requests.
+pub const LONG: &[Row] = &[
+    Row {
+        action: "identify_contact",
+        which: "new user with tags and a new company",
+        fields: r#"{ "role": "user", "external_id": "u-1", "email": "ann@example.com", "tags": ["Beta", "Gamma"], "company_id": "g-1" }"#,
+        ..ROW
+    },
+    Row {
+        action: "identify_company",
+        which: "new, with tags",
+        seed: USER,
+        fields: r#"{ "company_id": "g-1", "name": "Acme", "external_id": "u-1", "tags": ["Beta", "Gamma"] }"#,
+        ..ROW
+    },
+];
+
 impl Row {
     pub fn name(&self) -> String {
         format!("{} {}", self.action, self.which).trim_end().to_owned()

@@ -108,6 +108,8 @@ pub struct Place {
     pub control: Control,
     pub destination: Arc<dyn Destination>,
     pub connection: Arc<Connection>,
+    /// Makes the destination anew, as a process does that begins.
+    again: Arc<dyn Fn() -> Arc<dyn Destination> + Send + Sync>,
 }
 
 impl Place {
@@ -140,15 +142,29 @@ impl Place {
         let settings: intercom::Settings = serde_json::from_value(settings).unwrap();
         let metrics = Metrics::new();
         let context = Context { name: name.into(), metrics: metrics.clone(), clock, memory: None };
-        let wire = Wire { control: control.clone(), takes };
-        let destination: Arc<dyn Destination> = Arc::new(Intercom::over(Arc::new(wire), settings, context));
+        let again: Arc<dyn Fn() -> Arc<dyn Destination> + Send + Sync> = Arc::new({
+            let control = control.clone();
+            move || {
+                let wire = Wire { control: control.clone(), takes };
+                Arc::new(Intercom::over(Arc::new(wire), settings.clone(), context.clone()))
+            }
+        });
+        let destination = again();
         let text =
             format!("destination: intercom\nsettings: {{ region: us, access_token: token }}\nmappings:\n{mappings}");
         let lookup = Lookup { environment: &|_| None, file: &|_| Err(String::new()), missing: Missing::Refused };
         let mappings = destination::compile(&text, &format!("{name}.yaml"), None, lookup).unwrap().mappings;
         let connection =
             Connection { name: name.into(), mappings, destination: destination.clone(), integrations: &[], metrics };
-        Place { control, destination, connection: Arc::new(connection) }
+        Place { control, destination, connection: Arc::new(connection), again }
+    }
+
+    /// The same stand-in, to which a process comes that remembers nothing.
+    pub fn after_a_crash(self) -> Place {
+        let destination = (self.again)();
+        let Ok(connection) = Arc::try_unwrap(self.connection) else { panic!("the process before has ended") };
+        let connection = Arc::new(Connection { destination: destination.clone(), ..connection });
+        Place { destination, connection, ..self }
     }
 
     /// Has a look at the workspace, so that what takes a while there is done where its time has come.

@@ -82,12 +82,15 @@ impl Action for CreateContact {
         }
         let asked_before = client.step(ASKED).is_some();
         let body = self.body(role, client);
+        // First, because whoever asks may end before there is an answer.
+        client.finish_step(ASKED, "yes");
         let found = client.contact_or_new(New { identity: &who, role, body: &body }).await.inspect_err(|failure| {
-            if matches!(failure.kind, Kind::Unknown | Kind::Unavailable) {
-                client.finish_step(ASKED, "yes");
+            if !asked_before && !matches!(failure.kind, Kind::Unknown | Kind::Unavailable) {
+                client.take_back(ASKED);
             }
         })?;
         if !found.made && !asked_before {
+            client.take_back(ASKED);
             let message = format!("a contact with {} is there already: {}", who.name(), found.contact.id);
             return Err(Failure::rejected("contact_exists", message));
         }

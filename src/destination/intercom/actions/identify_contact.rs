@@ -118,6 +118,9 @@ const LOOKS_MAX: u32 = 2;
 /// The step after which only tags and the company are left; it came to Intercom's id of the contact.
 const BROUGHT: &str = "contact_brought";
 
+/// The step after which only putting the contact in the company is left; it came to Intercom's id of the company.
+const COMPANY: &str = "company_there";
+
 /// What came of the contact itself.
 enum Brought {
     /// It has all that was to be said of it; why nothing had to be sent for that.
@@ -184,10 +187,14 @@ impl IdentifyContact {
 
     /// Puts the tags on; whether any had to be.
     async fn tag(&self, client: &Client, id: &str) -> Result<bool, Failure> {
-        let missing = self.tags.iter().filter(|name| !client.has(id, Belonging::Tag(name)));
         let mut sent = false;
-        for name in missing {
+        for name in &self.tags {
+            let step = format!("tagged {name}");
+            if client.step(&step).is_some() || client.has(id, Belonging::Tag(name)) {
+                continue;
+            }
             client.tag_contact(&Whom::of_id(id), name).await?;
+            client.finish_step(&step, "done");
             sent = true;
         }
         Ok(sent)
@@ -202,7 +209,11 @@ impl IdentifyContact {
             let unlinked = client.unlink(&whom, &which).await?;
             return Ok(matches!(unlinked, Unlinked::Done(_)));
         }
-        let company = client.company_or_new(company_id).await?;
+        let company = match client.step(COMPANY) {
+            Some(company) => company,
+            None => client.company_or_new(company_id).await?,
+        };
+        client.finish_step(COMPANY, &company);
         if client.has(id, Belonging::Company(&company)) {
             return Ok(false);
         }
