@@ -5,6 +5,7 @@
 //! in the cases.
 
 mod faults;
+mod order;
 mod pace;
 mod queued;
 mod resume;

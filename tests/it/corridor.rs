@@ -1,6 +1,6 @@
 //! The whole corridor: from a call over HTTP to what Intercom then holds, when all goes well and when it does not.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use interline::sandbox::{Close, Control, Effect, Fault, Running, Status};
 use serde_json::{Value, json};
@@ -271,6 +271,36 @@ async fn an_event_that_was_taken_before_a_crash_is_there_once() {
     assert_eq!(statuses(&house.settled(2).await), ["delivered"; 2]);
     assert_eq!((house.requests("POST /events"), house.events().len()), (2, 1));
     house.control().clear_faults();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_waits_for_no_answer_that_never_comes_and_repeats_nothing_that_was_finished() {
+    let patient = |text: String| text.replace("access_token: t", "access_token: t, http: { timeout_secs: 600 }");
+    let mut house = House::with(&patient).await;
+    let group = json!({ "type": "group", "userId": "u2", "groupId": "g1", "traits": { "name": "Acme" } });
+    house.send(json!([identify("u1"), identify("u2")])).await;
+    house.settled(2).await;
+    for on in ["POST /events", "POST /contacts/{id}/companies"] {
+        house.control().fault(Fault::new(on, Effect::HoldReply));
+    }
+    house.send(json!([track("u1", "A"), track("u1", "B"), group])).await;
+    eventually("two answers that hang", LIMIT, async || house.control().count_held() == 2).await;
+    house.service.signal("TERM");
+    let began = Instant::now();
+    eventually("its end", LIMIT, async || house.service.ended().is_some()).await;
+    assert_eq!(house.service.ended(), Some(0), "in order");
+    // It gives what is under way ten seconds.
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    house.control().clear_faults();
+    let addresses = (house.service.ingest, house.service.admin);
+    house.service = Served::start(house.directory.path(), addresses).await;
+    assert_eq!(statuses(&house.settled(5).await), ["delivered"; 5]);
+    assert_eq!((house.requests("POST /companies"), house.requests("POST /contacts")), (1, 2), "nothing is made again");
+    let journal = house.intercom.journal();
+    let sent = journal.as_array().unwrap().iter().filter(|entry| entry["path"] == "/events");
+    let names: Vec<&Value> = sent.map(|entry| &entry["body"]["event_name"]).collect();
+    assert_eq!(names, ["A", "A", "B"], "what hung, again, before what stood behind it");
+    assert_eq!(house.events().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,4 +7,4 @@ mod browsers;
 mod keys;
 mod refusals;
 mod routes;
-mod service;
+pub mod service;
