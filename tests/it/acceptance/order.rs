@@ -35,7 +35,7 @@ fn call(person: u64, number: u64) -> Value {
     let at = jiff::Timestamp::from_second(1_760_000_000 + number as i64).unwrap().to_string();
     let mut call = json!({ "messageId": format!("{person}-{number}"), "timestamp": at });
     let known = known_at(person);
-    if number <= known || number % 3 == 0 {
+    if number <= known || number.is_multiple_of(3) {
         call["anonymousId"] = anonymous.into();
     }
     if number >= known {

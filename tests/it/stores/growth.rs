@@ -4,9 +4,9 @@
 
 use std::time::Instant;
 
-use interline::delivery::Position;
+use interline::delivery::{Position, key};
 use interline::store::sqlite::Sqlite;
-use interline::store::{Settings, Store};
+use interline::store::{Filter, Settings, Store};
 use tempfile::TempDir;
 
 use super::fixture::{
@@ -92,6 +92,27 @@ async fn a_start_with_much_to_do_is_quick() {
     let store = time("open deliveries");
     assert_eq!(store.stats().backlog["website"], count);
     assert_eq!(store.stats().routed, Position(count));
+    look_for_nobody(&store, count).await;
+}
+
+/// Looks through everything for a person who is not there: that takes many calls, each of which looks at few rows.
+async fn look_for_nobody(store: &Sqlite, count: u64) {
+    let (begun, mut calls, mut longest) = (Instant::now(), 0, 0.0f64);
+    let mut filter = Filter { keys: vec![key::of_user("nobody")], ..Filter::default() };
+    loop {
+        let call = Instant::now();
+        let page = store.list(filter.clone(), 50).await.unwrap();
+        longest = longest.max(call.elapsed().as_secs_f64());
+        calls += 1;
+        assert!(page.found.is_empty());
+        match page.next {
+            Some(next) => filter = filter.continued(next),
+            None => break,
+        }
+    }
+    let whole = begun.elapsed().as_secs_f64();
+    println!("{count} deliveries looked through for a person in {whole:.3} s, {calls} calls of {longest:.3} s at most");
+    assert!(calls > count / 25_000, "no call looks at more than it may");
 }
 
 async fn fill(store: &Sqlite, from: u64, count: u64) {
