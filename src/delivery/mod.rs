@@ -139,6 +139,10 @@ pub struct Progress {
     /// What earlier attempts finished, by the action's own names for it; a further attempt goes on from there.
     #[serde(default, skip_serializing_if = "Steps::is_empty")]
     pub steps: Steps,
+    /// Later deliveries that its attempts bring along, which wait directly behind it; until they are refused together.
+    /// Written down before they are sent, so that what may have been heard is repeated as it was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub carries: Vec<Id>,
     /// The delivery whose attempt brought this one too, because the one waited directly behind the other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carried_by: Option<Id>,
@@ -276,6 +280,7 @@ impl Progress {
             failing: None,
             waited_out: false,
             steps: Steps::new(),
+            carries: Vec::new(),
             carried_by: None,
             story: Vec::new(),
             handled: Vec::new(),
@@ -289,7 +294,7 @@ impl Progress {
 
     /// Whether nothing was tried or done by hand.
     pub fn is_untouched(&self) -> bool {
-        let is_new = self.tries == 0 && self.steps.is_empty() && self.handled.is_empty();
+        let is_new = self.tries == 0 && self.steps.is_empty() && self.carries.is_empty() && self.handled.is_empty();
         is_new && self.status == Status::Pending
     }
 
@@ -305,7 +310,8 @@ impl Progress {
     /// The progress of one that is to be attempted anew: what was finished and what happened stays known, and it may
     /// fail as long as one that is new.
     pub fn reopened(self) -> Progress {
-        Progress { status: Status::Pending, attempts: 0, failing: None, waited_out: false, carried_by: None, ..self }
+        let (carries, carried_by) = (Vec::new(), None);
+        Progress { status: Status::Pending, attempts: 0, failing: None, waited_out: false, carries, carried_by, ..self }
     }
 
     /// Adds what was done by hand.

@@ -117,12 +117,12 @@ pub(super) fn conclude(
     let (requests, allowance) = (performed.exchanges.len(), performed.allowance);
     let ended = Ended { sign: sign(&performed), took, requests, allowance };
     progress.record(Attempt { carried: with, ..story(number, at, now, outcome, performed) });
-    match next {
-        Next::Settled => carried.iter_mut().for_each(|one| {
+    match progress.status {
+        Status::Delivered { .. } | Status::Skipped { .. } => carried.iter_mut().for_each(|one| {
             let (status, carried_by) = (progress.status.clone(), Some(owed.id));
             one.progress = Progress { carried_by, ..Progress::ended(status) };
         }),
-        // They go on waiting behind it.
+        // They go on waiting behind it, or by themselves.
         _ => carried.clear(),
     }
     Attempted { owed, carried, next, at: now, ended }
@@ -204,7 +204,10 @@ fn settle(
         Verdict::Park(until) => (waiting(until, true), Next::Parked(until)),
         Verdict::PauseUntil(until) => (waiting(until, false), Next::Quiet(until)),
         Verdict::PauseUntilAuthorized => (Status::Pending, Next::Unauthorized),
-        Verdict::GiveUp(..) if !is_alone => (waiting(now, false), Next::Again(now)),
+        Verdict::GiveUp(..) if !is_alone && failure.kind == Kind::Rejected => {
+            progress.carries.clear();
+            (waiting(now, false), Next::Again(now))
+        }
         Verdict::GiveUp(code, message) => (Status::DeadLetter { at: now, code, message }, Next::Settled),
     };
     progress.status = status;

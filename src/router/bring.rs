@@ -67,8 +67,11 @@ pub(super) async fn bring(
         tracing::debug!(delivery.id = %id, "Delivery {id} has ended meanwhile");
         return Finished::unmade(id, (surroundings.clock)(), held);
     }
-    let notebook = Notebook { store: store.clone(), id, progress: owed.progress.clone() };
-    let (load, _attempting_others) = gather(owed, behind, connection, store, surroundings).await;
+    let (mut load, _attempting_others) = gather(owed, behind, connection, store, surroundings).await;
+    if load.close() {
+        write(&**store, vec![(id, load.owed.progress.clone())]).await;
+    }
+    let notebook = Notebook { store: store.clone(), id, progress: load.owed.progress.clone() };
     let attempted = attempt(connection, load, (outside, &standstills), surroundings, Arc::new(notebook)).await;
     let all = || std::iter::once(&attempted.owed).chain(&attempted.carried);
     write(&**store, all().map(|one| (one.id, one.progress.clone())).collect()).await;

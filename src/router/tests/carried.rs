@@ -41,13 +41,18 @@ async fn waiting(others: &[&str], script: Vec<Failure>) -> (Engine, Arc<Semaphor
     engine.accept(&["first"]).await;
     is(engine.next().await, "to", "first");
     engine.accept(others).await;
-    let heard = async {
-        while engine.router.board().all()[0].1.pending != 1 + others.len() as u64 {
+    heard(&engine, 1 + others.len() as u64).await;
+    (engine, gate)
+}
+
+/// Waits until so many have joined the line.
+async fn heard(engine: &Engine, count: u64) {
+    let look = async {
+        while engine.router.board().all()[0].1.pending != count {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(LIMIT, heard).await.expect("all have joined the line");
-    (engine, gate)
+    tokio::time::timeout(LIMIT, look).await.expect("all have joined the line");
 }
 
 fn ids(positions: &[u64]) -> Vec<Id> {
@@ -100,6 +105,22 @@ async fn what_was_tried_already_is_not_made_one_with_others() {
     for name in ["first", "first", "A+B+C"] {
         is(engine.next().await, "to", name);
     }
+}
+
+#[tokio::test]
+async fn what_may_have_been_heard_is_repeated_as_it_was() {
+    let refusal = Failure::rejected("payload_rejected", "no");
+    let unknown = Failure { retry_after: Some(Duration::ZERO), ..Failure::new(Kind::Unknown, "timeout", "no answer") };
+    let (mut engine, gate) = waiting(&["A", "B"], vec![refusal, unknown]).await;
+    gate.add_permits(1);
+    is(engine.next().await, "to", "A+B");
+    engine.accept(&["C"]).await;
+    heard(&engine, 3).await;
+    gate.add_permits(10);
+    for name in ["A+B", "C"] {
+        is(engine.next().await, "to", name);
+    }
+    assert_eq!(engine.ends(2, "delivered").await.progress.carries, ids(&[3]));
 }
 
 #[tokio::test]

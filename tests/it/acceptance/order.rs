@@ -102,9 +102,7 @@ async fn deliver(events: Vec<Event>, luck: &mut fastrand::Rng) -> (Place, usize)
         journal_entries_max: usize::MAX,
         ..sandbox::Settings::default()
     };
-    // What waits one behind the other is sent one by one, so that each request is of one call.
-    let economy = json!({ "economy": { "queued": false } });
-    let mut place = Place::set("crm", settings, DEFAULTS, Duration::from_millis(20), economy);
+    let mut place = Place::new("crm", settings, DEFAULTS, Duration::from_millis(20));
     let mut engine = Engine::start(&[&place], &Settings::default()).await;
     engine.store.accept(events).await.unwrap();
     let (began, mut ends) = (Instant::now(), 0);

@@ -17,12 +17,12 @@ use crate::store::Owed;
 
 impl History {
     pub(super) fn begin(&mut self, begin: Begin, now: Timestamp) -> Result<(), String> {
-        let conductor = self.conductor.as_ref().expect("somebody decided");
         let id = begin.id;
         if self.paused.is_some() {
             return Err(format!("{id} is attempted although it is paused"));
         }
         let load = self.load(&begin);
+        let conductor = self.conductor.as_ref().expect("somebody decided");
         let ids: Vec<Id> = load.as_ref().map_or(vec![id], |load| load.ids().collect());
         let carried = &ids[1..];
         self.carried += carried.len();
@@ -41,7 +41,7 @@ impl History {
     }
 
     /// What an attempt brings, as [`crate::router::bring`] gathers it.
-    pub(super) fn load(&self, begin: &Begin) -> Option<Load> {
+    pub(super) fn load(&mut self, begin: &Begin) -> Option<Load> {
         let whole = |id: Id, owed: &Option<Arc<Owed>>| match owed {
             Some(owed) if !self.ledger.removed.contains(&id.position) => Some((**owed).clone()),
             _ => self.ledger.deliveries.get(&id).cloned(),
@@ -53,6 +53,9 @@ impl History {
                     break;
                 }
             }
+        }
+        if load.close() {
+            self.ledger.settle(begin.id, &load.owed.progress);
         }
         Some(load)
     }
