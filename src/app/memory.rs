@@ -1,10 +1,12 @@
 //! What a destination remembers between starts: one small file for each thing, readable by its owner alone.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
-use crate::destination::Memory;
+use crate::destination::{Added, Mark, Memory};
 
 /// The memory of one destination, in a folder of the data directory.
 #[derive(Debug, Clone)]
@@ -58,11 +60,47 @@ impl Memory for Folder {
     fn remember(&self, key: &str, text: &str) -> io::Result<()> {
         write_private(&self.file(key), text)
     }
+
+    fn append(&self, key: &str, text: &str) -> io::Result<()> {
+        let path = self.file(key);
+        match fs::OpenOptions::new().append(true).open(&path) {
+            Ok(mut file) => {
+                file.write_all(text.as_bytes())?;
+                file.sync_data()
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => write_private(&path, text),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn added(&self, key: &str, mark: Mark) -> io::Result<Added> {
+        let mut file = match fs::File::open(self.file(key)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Added { text: String::new(), mark: Mark::default(), is_anew: mark != Mark::default() });
+            }
+            Err(error) => return Err(error),
+        };
+        let metadata = file.metadata()?;
+        // The number of a file that went may be given to the next one.
+        let born = metadata.created().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        let writing = metadata.ino() ^ born.map_or(0, |born| born.as_nanos() as u64);
+        let is_anew = writing != mark.writing || metadata.len() < mark.length;
+        let from = if is_anew { 0 } else { mark.length };
+        let mut bytes = Vec::new();
+        if from < metadata.len() {
+            file.seek(SeekFrom::Start(from))?;
+            file.read_to_end(&mut bytes)?;
+        }
+        let mark = Mark { writing, length: from + bytes.len() as u64 };
+        // What is no text is as damaged as what makes no sense: whoever reads it decides.
+        Ok(Added { text: String::from_utf8_lossy(&bytes).into_owned(), mark, is_anew })
+    }
 }
 
 /// Writes a file that only its owner may read: whole or not at all, also when the machine stops meanwhile.
 pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+    use std::os::unix::fs::DirBuilderExt;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.exists() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
@@ -97,6 +135,19 @@ mod tests {
             memory.remember("workspace", text).unwrap();
             assert_eq!(memory.recall("workspace").unwrap().as_deref(), Some(text));
         }
+        memory.append("lines", "one\n").unwrap();
+        let first = memory.added("lines", Mark::default()).unwrap();
+        assert_eq!((first.text.as_str(), first.is_anew), ("one\n", true));
+        memory.append("lines", "two\n").unwrap();
+        let second = memory.added("lines", first.mark).unwrap();
+        assert_eq!((second.text.as_str(), second.is_anew, second.mark.length), ("two\n", false, 8));
+        assert_eq!(memory.added("lines", second.mark).unwrap(), Added { text: String::new(), ..second.clone() });
+        memory.remember("lines", "three, and as long as before\n").unwrap();
+        let third = memory.added("lines", second.mark).unwrap();
+        assert_eq!((third.text.as_str(), third.is_anew), ("three, and as long as before\n", true));
+        memory.forget("lines").unwrap();
+        let gone = Added { text: String::new(), mark: Mark::default(), is_anew: true };
+        assert_eq!(memory.added("lines", third.mark).unwrap(), gone);
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         let file = memory.file("workspace");
         assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));

@@ -97,7 +97,10 @@ pub fn decide(settings: &Settings, failure: &Failure, tried: Tried, now: Timesta
         ),
         // What is done as a last resort is still to be tried.
         Kind::TooEarly if given_up(settings.too_early_max_secs) => Verdict::Park(now),
-        Kind::TooEarly => Verdict::Park(now + wait(settings, settings.too_early_first_wait_secs, tried.attempts, luck)),
+        Kind::TooEarly => {
+            let guess = || wait(settings, settings.too_early_first_wait_secs, tried.attempts, luck);
+            Verdict::Park(now + told.unwrap_or_else(guess))
+        }
         Kind::Unavailable | Kind::Unknown if given_up(settings.give_up_after_secs) => Verdict::GiveUp(
             failure.code.clone(),
             format!("{}; given up after {} attempts", failure.message, tried.attempts),

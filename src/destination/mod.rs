@@ -229,13 +229,39 @@ pub struct Context {
 /// Under this key an instance remembers whose workspace it was let into.
 pub const WORKSPACE: &str = "workspace";
 
-/// What an instance remembers between starts: a text under each key. Small, and read or written seldom.
+/// What an instance remembers between starts: a text under each key. Whole ones are small, and read or written seldom.
 pub trait Memory: Send + Sync + 'static {
     /// What is remembered under `key`.
     fn recall(&self, key: &str) -> std::io::Result<Option<String>>;
 
     /// Remembers `text` under `key`.
     fn remember(&self, key: &str, text: &str) -> std::io::Result<()>;
+
+    /// Adds `text` to the end of what is remembered under `key`.
+    fn append(&self, key: &str, text: &str) -> std::io::Result<()>;
+
+    /// What was added under `key` since `mark`; all of it, where it was written anew since.
+    fn added(&self, key: &str, mark: Mark) -> std::io::Result<Added>;
+}
+
+/// Up to where somebody has read what is remembered under a key. The default: nothing yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// Which writing of it.
+    pub writing: u64,
+    /// How far, in bytes.
+    pub length: u64,
+}
+
+/// What was added to what is remembered under a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Added {
+    /// The text that was added.
+    pub text: String,
+    /// The mark behind it.
+    pub mark: Mark,
+    /// Whether it is all there is, because what was read before was written anew.
+    pub is_anew: bool,
 }
 
 /// Builds an instance from its settings.

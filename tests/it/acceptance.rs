@@ -8,6 +8,7 @@ mod faults;
 mod order;
 mod pace;
 mod queued;
+mod restart;
 mod resume;
 mod table;
 mod too_early;

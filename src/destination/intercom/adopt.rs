@@ -1,11 +1,10 @@
 //! A lead that turns out to be a user: merged, so that one person is one contact.
 
-use std::sync::Arc;
-
 use serde_json::{Map, json};
 
 use super::attribute::Model;
 use super::client::{Call, Client};
+use super::contact::lead_unsettled;
 use super::directory::Belonging;
 use super::identity::{Contact, Identity, Role, normal};
 use crate::action::{Failure, Kind, Warning};
@@ -18,6 +17,11 @@ impl Client {
     /// A user who is found by external id is never searched by address. Without this look, the lead who left the address
     /// before would stay a second contact of the same person. It comes before the address is written: afterwards nothing
     /// would show, to an attempt that goes on after a crash, that there may be a lead.
+    ///
+    /// That nobody is found is believed at once, though the search lags: nearly everybody who gains an address has no lead,
+    /// and would wait for nothing. The leads that were made here within the lag are known without the search, also after a
+    /// restart, and one of which nobody knows whether it was made is waited for. What is missed is a lead that somebody else
+    /// made with that very address in the seconds before: it stays, and `merge_contacts` takes it in.
     pub async fn adopt_lead(&self, user: &Contact, email: &str) -> Result<Option<Contact>, Failure> {
         let email = normal(email);
         let is_gained = user.role == Some(Role::User) && user.email.as_deref() != Some(&*email);
@@ -25,9 +29,9 @@ impl Client {
         if !is_gained || !self.settings().match_by_email || self.was_given(&user.id, address) {
             return Ok(None);
         }
-        let lead = self.lead_by_email(&email).await?.filter(|lead| lead.id != user.id);
-        let merged = match lead {
+        let merged = match self.lead_by_email(&email).await?.filter(|lead| lead.id != user.id) {
             Some(lead) => self.merge_lead(&lead, user, &email).await?,
+            None if self.is_lead_open(&email).await => return Err(lead_unsettled()),
             None => None,
         };
         self.gave(&user.id, address).await;
@@ -45,8 +49,8 @@ impl Client {
                 let message = format!("lead {} had this address, and was merged into the user", lead.id);
                 self.warn(Warning::new("email", "lead_merged", message));
                 let merged = Contact::told(&user.id, user, &Map::new(), answer.json().ok().as_ref());
-                self.learn(&merged).await;
-                self.service.directory.lately.leads_to(&lead.id, &Arc::new(merged.clone())).await;
+                self.learn(Some(user), &merged).await;
+                self.leads_to(lead, &merged).await;
                 Ok(Some(merged))
             }
             // An earlier attempt may have merged it; then there is nothing to tell.

@@ -34,6 +34,15 @@ struct Record {
     document: Option<Document>,
 }
 
+/// Something that is not safe to repeat, and may have been done. Times are in Unix seconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Intent {
+    /// When it was asked for first.
+    pub asked_at: i64,
+    /// By when it was done, if it was.
+    pub ended_at: i64,
+}
+
 /// A look at an answer with success.
 type Check = fn(&Value) -> Result<(), Refusal>;
 
@@ -197,6 +206,23 @@ impl Client {
     pub async fn intend(&self, name: &str) {
         self.finish_step(name, &self.now().as_second().to_string());
         self.note_steps().await;
+    }
+
+    /// What this attempt or an earlier one intended, and nobody knows what came of it.
+    pub fn intent(&self, name: &str) -> Option<Intent> {
+        let text = self.step(name)?;
+        let mut times = text.split(' ').map_while(|time| time.parse().ok());
+        let asked_at: i64 = times.next()?;
+        // What a process did not see the end of, ended with it.
+        let ended_at = times.next().unwrap_or_else(|| asked_at.max(self.service.built_at));
+        Some(Intent { asked_at, ended_at })
+    }
+
+    /// What was intended had no answer, or none that says what came of it; it may have been done up to now.
+    pub fn unanswered(&self, name: &str) {
+        if let Some(Intent { asked_at, .. }) = self.intent(name) {
+            self.finish_step(name, &format!("{asked_at} {}", self.now().as_second()));
+        }
     }
 
     /// What was intended did surely not happen.

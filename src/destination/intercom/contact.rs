@@ -38,7 +38,7 @@ pub struct Found {
     pub made: bool,
 }
 
-/// The step that says when a lead was asked for, and no answer is known; in Unix seconds.
+/// The step that says when a lead was asked for, and no answer is known.
 const LEAD_ASKED: &str = "lead_asked_for";
 
 /// Why a contact is not found: it is not there, or something failed.
@@ -81,7 +81,7 @@ impl Client {
             _ => Arc::new(self.create(new, &mut made).await?),
         };
         if made {
-            self.learn(&contact).await;
+            self.learn(None, &contact).await;
         }
         Ok(Found { contact, made })
     }
@@ -130,39 +130,33 @@ impl Client {
         if let Some(contact) = found {
             return Ok(Arc::new(contact));
         }
-        let until = self.service.directory.unsettled.get(email).await;
-        let is_unsettled = until.is_some_and(|until| self.now().as_second() < until);
-        let is_open = || is_unsettled || self.may_have_asked() || self.lead_was_noted(email);
-        if new.role == Role::Lead && is_open() {
-            let message = "a lead with this e-mail address may have been made, and the search does not show it yet";
-            return Err(Failure::new(Kind::Unknown, "lead_unsettled", message));
+        let is_asked = || self.intent(LEAD_ASKED).is_some_and(|asked| !self.is_shown(asked.ended_at));
+        if (new.role == Role::Lead && is_asked()) || self.is_lead_open(email).await {
+            return Err(lead_unsettled());
         }
         self.create(new, made).await.map(Arc::new)
     }
 
-    /// Whether an earlier attempt asked for the lead so short a time ago that the search need not show it yet.
-    fn may_have_asked(&self) -> bool {
-        let asked_at = self.step(LEAD_ASKED).and_then(|text| text.parse::<i64>().ok());
-        asked_at.is_some_and(|at| self.now().as_second() < self.settings().shown_from(at))
+    /// Whether a lead with an address was asked for so short a time ago that the search need not show it, and nobody knows
+    /// what came of that.
+    pub(super) async fn is_lead_open(&self, email: &str) -> bool {
+        let asked_at = self.service.directory.unsettled.get(email).await;
+        asked_at.is_some_and(|at| !self.is_shown(at)) || self.was_asked_for(email)
+    }
+
+    fn is_shown(&self, written_at: i64) -> bool {
+        self.settings().shown_from(written_at) <= self.now().as_second()
     }
 
     async fn create(&self, new: New<'_>, made: &mut bool) -> Result<Contact, Failure> {
         if new.role == Role::Lead {
             self.intend(LEAD_ASKED).await;
-            self.note_lead(new.identity.email.as_deref());
+            // A delivery has its steps in the store. What is done by hand has none, and the next command is another process.
+            if let (None, Some(email)) = (&self.notes, &new.identity.email) {
+                self.note_asked(email).await;
+            }
         }
-        let result = self.ask_for(new, made).await;
-        // Whoever got an answer knows; who got none has it written down.
-        if new.role == Role::Lead && result.as_ref().is_ok_and(|_| *made) {
-            self.settle(new);
-        }
-        result
-    }
-
-    /// Nothing is open about the lead any more.
-    fn settle(&self, new: New<'_>) {
-        self.take_back(LEAD_ASKED);
-        self.settle_lead(new.identity.email.as_deref());
+        self.ask_for(new, made).await
     }
 
     async fn ask_for(&self, new: New<'_>, made: &mut bool) -> Result<Contact, Failure> {
@@ -175,19 +169,25 @@ impl Client {
                 let blank = Contact { role: Some(new.role), ..Contact::default() };
                 let id = said["id"].as_str().unwrap_or_default().to_owned();
                 *made = true;
-                if new.role == Role::User {
-                    self.service.directory.note_new(true);
+                match new.role {
+                    Role::User => self.service.directory.note_new(true),
+                    Role::Lead => self.take_back(LEAD_ASKED),
                 }
                 self.made(Model::Contact, &id, &sent.body).await;
                 let contact = Contact::told(&id, &blank, new.body, Some(&said));
                 self.answer(Document::One(said));
                 Ok(contact)
             }
-            Err(refusal) if refusal.is_conflict() => Box::pin(self.existing(refusal.failure, new, made)).await,
+            Err(refusal) if refusal.is_conflict() => {
+                if new.role == Role::Lead {
+                    self.refused(new).await;
+                }
+                Box::pin(self.existing(refusal.failure, new, made)).await
+            }
             Err(refusal) => {
                 match refusal.is_open() {
                     true => self.unsettle(new).await,
-                    false if new.role == Role::Lead => self.settle(new),
+                    false if new.role == Role::Lead => self.refused(new).await,
                     false => {}
                 }
                 Err(refusal.failure)
@@ -197,9 +197,20 @@ impl Client {
 
     /// Notes that a lead may have been made. A user is safe to make again: Intercom refuses the second one by name.
     async fn unsettle(&self, new: New<'_>) {
+        if new.role == Role::Lead {
+            self.unanswered(LEAD_ASKED);
+        }
         if let (Role::Lead, Some(email)) = (new.role, &new.identity.email) {
-            let until = self.settings().shown_from(self.now().as_second());
-            self.service.directory.unsettled.insert(email.clone(), until).await;
+            self.service.directory.unsettled.insert(email.clone(), self.now().as_second()).await;
+            self.note_asked(email).await;
+        }
+    }
+
+    /// The lead was surely not made.
+    async fn refused(&self, new: New<'_>) {
+        self.take_back(LEAD_ASKED);
+        if let (None, Some(email)) = (&self.notes, &new.identity.email) {
+            self.note_refused(email).await;
         }
     }
 
@@ -284,6 +295,12 @@ fn absent(found: Result<Arc<Contact>, Miss>) -> Result<Option<Arc<Contact>>, Fai
         Err(None) => Ok(None),
         Err(Some(failure)) => Err(failure),
     }
+}
+
+/// Whether a lead was made is not known yet.
+pub fn lead_unsettled() -> Failure {
+    let message = "a lead with this e-mail address may have been made, and the search does not show it yet";
+    Failure::new(Kind::Unknown, "lead_unsettled", message)
 }
 
 /// No contact is meant by what was given, yet.

@@ -25,8 +25,7 @@ pub struct Directory {
     pub(super) by_email: Cache<String, Arc<Contact>>,
     /// By address, until the search surely knows: there where nothing else is remembered for that long.
     pub(super) fresh: Option<Cache<String, Arc<Contact>>>,
-    /// Addresses of leads that may have been made, though there was no answer; until when the search need not know, in Unix
-    /// seconds.
+    /// Addresses of leads that may have been made, though there was no answer; when that was known, in Unix seconds.
     pub(super) unsettled: Cache<String, i64>,
     /// What the search need not know yet.
     pub(super) lately: Lately,
@@ -172,9 +171,11 @@ impl Client {
         }
     }
 
-    /// Remembers a contact by its id of the sender's and its address.
-    pub async fn learn(&self, contact: &Contact) {
+    /// Remembers a contact that was written, by its id of the sender's and its address; also for the next process, where it
+    /// is another one than `before`.
+    pub async fn learn(&self, before: Option<&Contact>, contact: &Contact) {
         let directory = &self.service.directory;
+        self.note_address(before, contact).await;
         let contact = Arc::new(contact.clone());
         directory.lately.leads_to(&contact.id, &contact).await;
         if let Some(external_id) = &contact.external_id {

@@ -56,6 +56,9 @@ impl Client {
         }
         let names = Identity::new(contact.external_id.as_deref(), contact.email.as_deref());
         self.forget(contact, &names).await;
+        if let Some(email) = &contact.email {
+            self.service.ledger.strike(email, self.now().as_second()).await;
+        }
         match self.call(Call::new("GET /contacts/{id}", &[&contact.id])?).await {
             Ok(_) => Err(Failure::rejected("still_there", format!("intercom still shows the contact {}", contact.id))),
             Err(refusal) if refusal.is_missing() => {
@@ -79,6 +82,7 @@ impl Client {
         for email in &subject.person.emails {
             found.extend(self.all_with_email(email).await?);
             found.extend(self.fresh_with_email(email).await?);
+            found.extend(self.written_with(email).await?);
         }
         for external_id in subject.hints.difference(&subject.person.user_ids) {
             let has =

@@ -40,7 +40,12 @@ impl Client {
             Ok(answer) => {
                 let found = answer.json().and_then(|value| read(&value)).map_err(again)?;
                 let role = found.role.or(Some(Role::User));
-                Ok(Some(Contact { external_id: Some(external_id.to_owned()), role, ..found }))
+                let found = Contact { external_id: Some(external_id.to_owned()), role, ..found };
+                // Whoever wrote them may not have come to note it: the search need not show them with their address.
+                if self.now().as_second() < self.settings().shown_from(found.changed_at) {
+                    self.learn(None, &found).await;
+                }
+                Ok(Some(found))
             }
             Err(refusal) if refusal.is_missing() => Ok(None),
             Err(Refusal { canonical: Some(id), .. }) => self.by_id(&id).await,
@@ -50,7 +55,7 @@ impl Client {
 
     /// The contact with an address, by the rule above; never one with another external id.
     pub async fn by_email(&self, email: &str, external_id: Option<&str>) -> Result<Option<Contact>, Failure> {
-        match self.fresh(email, external_id).await {
+        match self.fresh(email, external_id).await? {
             Some(contact) => Ok(Some(contact)),
             None => self.search("email", email, external_id).await,
         }
@@ -58,19 +63,24 @@ impl Client {
 
     /// Who has the address of a user that is about to be made: a user would be named by the refusal, so a lead is enough.
     pub async fn stranger(&self, email: &str, external_id: Option<&str>) -> Result<Option<Contact>, Failure> {
-        if let Some(contact) = self.fresh(email, external_id).await {
+        if let Some(contact) = self.fresh(email, external_id).await? {
             return Ok(Some(contact));
         }
         match self.leads().await {
-            Some(leads) => Ok(self.listed(&leads, email).await.filter(|contact| contact.may_be(external_id))),
+            Some(leads) => Ok(self.listed(&leads, email).await?.filter(|contact| contact.may_be(external_id))),
             None => self.search("email", email, external_id).await,
         }
     }
 
     /// Who was written with an address a moment ago.
-    async fn fresh(&self, email: &str, external_id: Option<&str>) -> Option<Contact> {
-        let contact = self.service.directory.fresh.as_ref()?.get(email).await?;
-        contact.may_be(external_id).then(|| Contact::clone(&contact))
+    async fn fresh(&self, email: &str, external_id: Option<&str>) -> Result<Option<Contact>, Failure> {
+        if let Some(fresh) = &self.service.directory.fresh
+            && let Some(contact) = fresh.get(email).await.filter(|contact| contact.may_be(external_id))
+        {
+            return Ok(Some(Contact::clone(&contact)));
+        }
+        let candidates = self.written_with(email).await?;
+        Ok(self.chosen(candidates, "email", external_id))
     }
 
     /// The lead with an address, also one that the search does not show yet.
@@ -80,16 +90,34 @@ impl Client {
         if let Some(lead) = known.filter(|contact| is_lead(contact)) {
             return Ok(Some(Contact::clone(&lead)));
         }
+        let written = self.written_with(email).await?;
+        if let Some(lead) = written.into_iter().filter(is_lead).max_by_key(|contact| contact.changed_at) {
+            return Ok(Some(lead));
+        }
         if let Some(leads) = self.leads().await {
-            return Ok(self.listed(&leads, email).await.filter(is_lead));
+            return Ok(self.listed(&leads, email).await?.filter(is_lead));
         }
         let hits = self.hits("email", email).await?;
         Ok(hits.into_iter().filter(is_lead).max_by_key(|contact| contact.changed_at))
     }
 
+    /// Whether it is known who was written with an address a moment ago, so that the search has nothing to add.
+    pub async fn is_known_with(&self, email: &str) -> Result<bool, Failure> {
+        Ok(self.service.directory.lately_with(email).await.is_some() || !self.written_with(email).await?.is_empty())
+    }
+
     /// Searches, and chooses by the rule above.
     async fn search(&self, field: &str, value: &str, wanted: Option<&str>) -> Result<Option<Contact>, Failure> {
-        let mut candidates = self.hits(field, value).await?;
+        let candidates = self.hits(field, value).await?;
+        Ok(self.chosen(candidates, field, wanted).map(|contact| match field {
+            // The index may still show the address in another spelling.
+            "email" => Contact { email: Some(value.to_owned()), ..contact },
+            _ => contact,
+        }))
+    }
+
+    /// Chooses by the rule above.
+    fn chosen(&self, mut candidates: Vec<Contact>, field: &str, wanted: Option<&str>) -> Option<Contact> {
         candidates.retain(|contact| contact.may_be(wanted));
         candidates.sort_by_key(|contact| {
             let exact = wanted.is_some() && contact.external_id.as_deref() == wanted;
@@ -100,11 +128,7 @@ impl Client {
             let message = format!("{} contacts fit; {} was taken", candidates.len() + 1, contact.id);
             self.warn(Warning::new(field, "contact_ambiguous", message));
         }
-        Ok(chosen.map(|contact| match field {
-            // The index may still show the address in another spelling.
-            "email" => Contact { email: Some(value.to_owned()), ..contact },
-            _ => contact,
-        }))
+        chosen
     }
 
     async fn hits(&self, field: &str, value: &str) -> Result<Vec<Contact>, Failure> {
@@ -114,7 +138,7 @@ impl Client {
         let email = (field == "email").then_some(value);
         let mut found: Vec<Contact> = Vec::with_capacity(hits.len());
         for shown in hits.iter().filter_map(Contact::read) {
-            if let Some(known) = self.as_known(shown, email).await
+            if let Some(known) = self.as_known(shown, email).await?
                 && found.iter().all(|one| one.id != known.id)
             {
                 found.push(known);
@@ -124,8 +148,11 @@ impl Client {
     }
 
     /// Whom a list of leads shows with an address, as they are known to be.
-    async fn listed(&self, leads: &HashMap<String, Contact>, email: &str) -> Option<Contact> {
-        self.as_known(leads.get(email)?.clone(), Some(email)).await
+    async fn listed(&self, leads: &HashMap<String, Contact>, email: &str) -> Result<Option<Contact>, Failure> {
+        match leads.get(email) {
+            Some(lead) => self.as_known(lead.clone(), Some(email)).await,
+            None => Ok(None),
+        }
     }
 }
 

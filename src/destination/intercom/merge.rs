@@ -1,6 +1,7 @@
 //! Merging a lead into the user that the same person has become.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, json};
 
@@ -10,13 +11,17 @@ use super::contact::not_found;
 use super::error::Refusal;
 use super::identity::{Contact, Role};
 use super::whom::Whom;
-use crate::action::{self, Document, Failure, Outcome, Warning};
+use crate::action::{self, Document, Failure, Kind, Outcome, Warning};
+
+/// The step that says since when the lead is looked for; in Unix seconds.
+const LOOKED_FOR: &str = "lead_looked_for";
 
 impl Client {
     /// Merges a lead into a user. Where there is no user yet, the lead becomes it. Harmless to repeat: a lead that was
     /// merged leads to the user.
     pub async fn merge(&self, from: &Whom<'_>, into: &Whom<'_>, skip_duplicate_validation: bool) -> action::Result {
         let Some(lead) = self.merging(from).await? else {
+            self.look_again(from).await?;
             let message = format!("intercom has no contact with {}, so there is nothing to merge", from.name());
             return Ok(Outcome::Skipped("nothing_to_merge", message));
         };
@@ -40,8 +45,8 @@ impl Client {
                 let merged = answer.json().ok();
                 let sent = Map::new();
                 let told = Contact::told(&user.id, &user, &sent, merged.as_ref());
-                self.learn(&told).await;
-                self.service.directory.lately.leads_to(&lead.id, &Arc::new(told)).await;
+                self.learn(Some(&user), &told).await;
+                self.leads_to(&lead, &told).await;
                 self.answer(Document::One(merged.unwrap_or_default()));
                 Ok(Outcome::Delivered(Vec::new()))
             }
@@ -64,6 +69,41 @@ impl Client {
             Some(email) => self.lead_by_email(email).await,
             None => Ok(None),
         }
+    }
+
+    /// Fails while the search need not show a lead that may be there.
+    ///
+    /// # Why
+    /// An alias comes once, and often right behind what made the lead, by whichever way. Who was made here is known, but not
+    /// who came through the Messenger or another router; so of one look at a search that lags, nothing is concluded. Nobody
+    /// waits for it: what comes later of the person passes. A person at a command line is told at once.
+    async fn look_again(&self, from: &Whom<'_>) -> Result<(), Failure> {
+        let Some(email) = from.identity().email.filter(|_| !from.has_id() && self.notes.is_some()) else {
+            return Ok(());
+        };
+        if self.is_known_with(&email).await? {
+            return Ok(());
+        }
+        let now = self.now().as_second();
+        let first = self.step(LOOKED_FOR).and_then(|text| text.parse().ok()).unwrap_or(now);
+        self.finish_step(LOOKED_FOR, &first.to_string());
+        match u64::try_from(self.settings().shown_from(first).saturating_sub(now)) {
+            Ok(left @ 1..) => {
+                let message =
+                    format!("nobody is found with {}, and the search need not show a new lead yet", from.name());
+                let failure = Failure::new(Kind::TooEarly, "lead_not_shown", message);
+                Err(Failure { retry_after: Some(Duration::from_secs(left)), ..failure })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whoever finds a lead that was merged finds the user.
+    pub(super) async fn leads_to(&self, lead: &Contact, user: &Contact) {
+        if let Some(email) = &lead.email {
+            self.note_of(email, &lead.id).await;
+        }
+        self.service.directory.lately.leads_to(&lead.id, &Arc::new(user.clone())).await;
     }
 
     /// There is no user yet: the lead becomes it, by being told its id. Gives the user where there was one after all, who
@@ -103,7 +143,7 @@ impl Client {
         self.forget(user, &into.identity()).await;
         match self.by_id(&lead.id).await? {
             Some(now) if now.id == user.id => Ok(Outcome::Delivered(Vec::new())),
-            Some(_) => Err(Failure { kind: action::Kind::Unavailable, ..refusal.failure }),
+            Some(_) => Err(Failure { kind: Kind::Unavailable, ..refusal.failure }),
             None => Err(not_found(&from.name())),
         }
     }

@@ -33,10 +33,10 @@ mod error;
 mod fills;
 mod fitting;
 mod identity;
-mod intents;
 mod known;
 mod lately;
 mod leads;
+mod ledger;
 mod limits;
 mod lookup;
 mod merge;
@@ -277,6 +277,9 @@ pub(crate) struct Service {
     tags: tag::Tags,
     attributes: attribute::Attributes,
     memory: Option<Arc<dyn Memory>>,
+    ledger: ledger::Ledger,
+    /// When this instance was built, in Unix seconds: what was under way in a process before ended by then.
+    built_at: i64,
     /// Filled once the workspace is known to be the right one.
     recognized: OnceCell<()>,
 }
@@ -326,10 +329,12 @@ impl Intercom {
     /// A workspace that is reached through `transport`.
     pub fn over(transport: Arc<dyn Transport>, settings: Settings, context: Context) -> Intercom {
         let service = Service {
+            ledger: ledger::Ledger::new(&context.name, &settings, context.memory.as_ref()),
+            built_at: (context.clock)().as_second(),
             name: context.name,
             transport,
-            clock: context.clock,
             metrics: context.metrics,
+            clock: context.clock,
             permits: Semaphore::new(settings.concurrency.clamp(1, Semaphore::MAX_PERMITS)),
             allowance: Mutex::default(),
             closed: closed::Closed::default(),

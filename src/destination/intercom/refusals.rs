@@ -150,6 +150,13 @@ pub const TABLE: &[Trouble] = &[
         "nothing: it is looked for until `search_lag_secs` have passed, and only then made",
     ),
     row(
+        "lead_not_shown",
+        Kind::TooEarly,
+        &[],
+        "nobody is found with the address that two contacts are merged by, and the search need not show a new lead yet",
+        "nothing: it is looked for until `search_lag_secs` have passed, and only then is there nothing to merge",
+    ),
+    row(
         "ticket_unsettled",
         Kind::Unknown,
         &[],

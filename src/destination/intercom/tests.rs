@@ -1,6 +1,7 @@
 //! Intercom against a small stand-in: what only several attempts at once, or a look from outside, can show.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -16,6 +17,8 @@ use crate::instant::Timestamp;
 struct StandIn {
     contacts: Mutex<Vec<Value>>,
     requests: Mutex<Vec<Request>>,
+    /// The next request that makes something takes so many seconds, and has no answer.
+    hangs: Mutex<Option<(Arc<AtomicI64>, i64)>>,
     headers: Vec<(&'static str, &'static str)>,
 }
 
@@ -25,6 +28,8 @@ impl StandIn {
         let mut contacts = self.contacts.lock().unwrap();
         match (request.method, request.path.trim_start_matches('/').split('/').collect::<Vec<_>>().as_slice()) {
             (Method::Post, ["contacts", "search"]) => (200, json!({ "type": "list", "data": [] })),
+            (Method::Post, ["tickets", "search"]) => (200, json!({ "type": "list", "tickets": [] })),
+            (Method::Post, ["tickets"]) => (200, json!({ "type": "ticket", "id": "1" })),
             (Method::Post, ["contacts"]) => {
                 let mut contact = body;
                 contact["id"] = format!("{:024x}", contacts.len()).into();
@@ -47,6 +52,11 @@ impl Transport for StandIn {
         Box::pin(async move {
             tokio::task::yield_now().await;
             let (status, body) = self.answer(&request);
+            let makes = request.method == Method::Post && !request.path.ends_with("/search");
+            if let Some((time, secs)) = makes.then(|| self.hangs.lock().unwrap().take()).flatten() {
+                time.fetch_add(secs, Ordering::Relaxed);
+                return Err(Failure::new(Kind::Unknown, "timeout", "no answer"));
+            }
             self.requests.lock().unwrap().push(request);
             tokio::task::yield_now().await;
             let headers = self.headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
@@ -112,6 +122,42 @@ impl Notes for Notebook {
     }
 }
 
+/// The next process, so many seconds after the start, and its time.
+fn later(stand_in: &Arc<StandIn>, secs: i64) -> (Arc<AtomicI64>, Intercom) {
+    let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    let time = Arc::new(AtomicI64::new(secs));
+    let clock = {
+        let time = time.clone();
+        Arc::new(move || start + Duration::from_secs(time.load(Ordering::Relaxed) as u64))
+    };
+    let context = Context { name: "crm".into(), metrics: Metrics::new(), clock, memory: None };
+    (time, Intercom::over(stand_in.clone(), settings(), context))
+}
+
+#[tokio::test]
+async fn the_search_has_its_time_from_when_a_request_ended_and_not_from_when_it_began() {
+    for action in ["identify_contact", "create_ticket"] {
+        let stand_in = Arc::new(StandIn::default());
+        let (time, intercom) = later(&stand_in, 0);
+        let payload: &[u8] = match action {
+            "create_ticket" => br#"{"ticket_type_id":"1","contact_id":"c","title":"T"}"#,
+            _ => br#"{"role":"lead","email":"a@b.co"}"#,
+        };
+        // It takes 90 s until nobody answers: longer than the search lags.
+        *stand_in.hangs.lock().unwrap() = Some((time.clone(), 90));
+        let first = intercom.perform(action, payload, &Steps::new()).await;
+        assert_eq!(first.result.unwrap_err().code, "timeout");
+        let mut steps = first.steps;
+        for (secs, is_open) in [(149, true), (150, false)] {
+            let (_, next) = later(&stand_in, secs);
+            let again = next.perform(action, payload, &steps).await;
+            let code = again.result.err().map(|failure| failure.code.into_owned());
+            assert_eq!(code.is_some_and(|code| code.ends_with("_unsettled")), is_open, "{action} after {secs} s");
+            steps.extend(again.steps);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_crash_while_a_lead_is_made_makes_no_second_one_within_the_search_lag() {
     let (stand_in, intercom, _) = workspace(StandIn::default());
@@ -122,12 +168,9 @@ async fn a_crash_while_a_lead_is_made_makes_no_second_one_within_the_search_lag(
     let (steps, sent_by_then) = notebook.noted.lock().unwrap().take().expect("it is written down");
     assert_eq!(sent_by_then, 1, "the search, and nothing that makes anything");
     // The process ends before it hears an answer. The next one knows nothing but the note, and the search shows nothing.
-    let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-    for (later_secs, contacts) in [(0, 1), (59, 1), (60, 2)] {
-        let now = start + std::time::Duration::from_secs(later_secs);
-        let context =
-            Context { name: "crm".into(), metrics: Metrics::new(), clock: Arc::new(move || now), memory: None };
-        let next = Intercom::over(stand_in.clone(), settings(), context);
+    let (time, next) = later(&stand_in, 10);
+    for (later_secs, contacts) in [(10, 1), (69, 1), (70, 2)] {
+        time.store(later_secs, Ordering::Relaxed);
         let result = next.perform("identify_contact", payload, &steps).await.result;
         match contacts {
             1 => assert_eq!(result.unwrap_err().code, "lead_unsettled", "{later_secs} s later"),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::client::{Call, Client, unreadable};
+use super::client::{Call, Client, Intent, unreadable};
 use super::whom::Whom;
 use crate::action::{Failure, Kind};
 
@@ -14,10 +14,10 @@ const SKEW_SECS: i64 = 60;
 const DAY_SECS: i64 = 86_400;
 
 impl Client {
-    /// The ticket that an attempt at `asked_at` (Unix seconds) has made, if it has. While the search may not show it yet,
+    /// The ticket that an earlier attempt has made, if it has. While the search may not show it yet,
     /// nobody knows.
-    pub async fn ticket_since(&self, body: &Value, whom: &Whom<'_>, asked_at: i64) -> Result<Option<Value>, Failure> {
-        let since = body["created_at"].as_i64().map_or(asked_at, |at| at.min(asked_at)) - SKEW_SECS;
+    pub async fn ticket_since(&self, body: &Value, whom: &Whom<'_>, asked: Intent) -> Result<Option<Value>, Failure> {
+        let since = body["created_at"].as_i64().map_or(asked.asked_at, |at| at.min(asked.asked_at)) - SKEW_SECS;
         let condition =
             |field: &str, operator: &str, value: Value| json!({ "field": field, "operator": operator, "value": value });
         let mut conditions = vec![
@@ -43,7 +43,7 @@ impl Client {
                 return Ok(Some(ticket.clone()));
             }
         }
-        let left = self.settings().shown_from(asked_at).saturating_sub(self.now().as_second());
+        let left = self.settings().shown_from(asked.ended_at).saturating_sub(self.now().as_second());
         if left <= 0 {
             return Ok(None);
         }
@@ -51,6 +51,7 @@ impl Client {
         let failure = Failure::new(Kind::Unknown, "ticket_unsettled", message);
         Err(Failure { retry_after: Some(Duration::from_secs(left as u64)), ..failure })
     }
+
     /// Whether a ticket is about the contact that is meant, where the search could not be asked for theirs alone.
     async fn is_of(&self, ticket: &Value, whom: &Whom<'_>) -> Result<bool, Failure> {
         let who = whom.identity();

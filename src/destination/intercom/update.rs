@@ -30,7 +30,7 @@ impl Client {
                     write.taken(&done.body, self.now()).await;
                     self.forget_address(contact, &sent).await;
                     let said = done.answer.json().ok();
-                    self.learn(&Contact::told(&id, contact, &sent, said.as_ref())).await;
+                    self.learn(Some(contact), &Contact::told(&id, contact, &sent, said.as_ref())).await;
                     self.answer(Document::One(said.unwrap_or_default()));
                     refused.iter().for_each(|failure| self.warn(taken(failure)));
                     return Ok(Some(id));

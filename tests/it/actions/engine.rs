@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use futures_util::future::BoxFuture;
 use indexmap::IndexMap;
 use interline::action::{Facts, Outcome, Warning};
 use interline::delivery::{Exchange, Steps};
 use interline::destination::http::Transport;
 use interline::destination::intercom::{self, Intercom, Settings};
-use interline::destination::{self, Before, Context, Destination, Notes, Performed};
+use interline::destination::{self, Before, Context, Destination, Performed};
 use interline::instant::Timestamp;
 use interline::json::Json;
 use interline::mapping::{Mapping, Mappings};
@@ -17,6 +16,8 @@ use interline::metrics::Metrics;
 use interline::yaml::{self, Lookup, Missing, Problems};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::support::NoNotes;
 
 /// Any value, with members in the order of the text.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -110,18 +111,9 @@ fn context(clock: &Clock) -> Context {
     Context { name: "case".into(), metrics: Metrics::new(), clock: Arc::new(move || clock.now()), memory: None }
 }
 
-/// Writes nothing down: what an attempt finished, it says at its end.
-struct Nowhere;
-
-impl Notes for Nowhere {
-    fn note(&self, _: Steps) -> BoxFuture<'_, ()> {
-        Box::pin(std::future::ready(()))
-    }
-}
-
 /// A delivery that comes after nothing.
 pub fn first(steps: &Steps) -> Before<'_> {
-    Before { steps, notes: Arc::new(Nowhere), waited_out: false }
+    Before { steps, notes: Arc::new(NoNotes), waited_out: false }
 }
 
 /// Matches and maps an event, and attempts the delivery that comes of it.

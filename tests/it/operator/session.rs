@@ -109,7 +109,12 @@ async fn a_lead_whose_making_nobody_heard_of_is_not_made_again_by_hand() {
     let again = desk.run(&words);
     assert!(again.code == 1 && again.err.contains("lead_unsettled"), "{}", again.err);
     assert_eq!(desk.intercom.state()["contacts"].as_array().map(Vec::len), Some(1));
-    let noted = std::fs::read_to_string(desk.directory.path().join("data/destinations/crm/leads_asked_for")).unwrap();
+    let noted = std::fs::read_to_string(desk.directory.path().join("data/destinations/crm/addresses")).unwrap();
     assert!(!noted.contains("zz@"), "{noted}");
+    // Nor is one whose making was answered.
+    let words = ["intercom", "create_contact", "--role", "lead", "--email", "yy@example.com"];
+    assert_eq!(desk.run(&words).code, 0);
+    let again = desk.run(&words);
+    assert!(again.code == 1 && again.err.contains("contact_exists"), "{}", again.err);
     desk.intercom.stop().await;
 }

@@ -9,6 +9,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
+use interline::delivery::Steps;
+use interline::destination::Notes;
 use interline::instant::Timestamp;
 use interline::sandbox::{self, Sandbox, SearchLag};
 
@@ -54,6 +57,15 @@ pub async fn sandbox_that(change: impl FnOnce(&mut sandbox::Settings)) -> sandbo
     };
     change(&mut settings);
     Sandbox::start(settings, TcpListener::bind("127.0.0.1:0").unwrap(), now).unwrap()
+}
+
+/// Keeps no record of what is about to be done: the attempt is one of a delivery, and no process ends in it.
+pub struct NoNotes;
+
+impl Notes for NoNotes {
+    fn note(&self, _: Steps) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
 }
 
 /// A running `interline serve`.

@@ -63,7 +63,7 @@ pub struct CreateTicket {
     skip_notifications: Option<bool>,
 }
 
-/// The step that says when a ticket was asked for, and no answer is known; in Unix seconds.
+/// The step that says when a ticket was asked for, and no answer is known.
 const ASKED: &str = "ticket_asked_for";
 
 impl Action for CreateTicket {
@@ -76,8 +76,8 @@ impl Action for CreateTicket {
             return whom.nobody();
         }
         let body = self.body(client).await?;
-        if let Some(asked_at) = client.step(ASKED).and_then(|text| text.parse().ok())
-            && let Some(ticket) = client.ticket_since(&body, &whom, asked_at).await?
+        if let Some(asked) = client.intent(ASKED)
+            && let Some(ticket) = client.ticket_since(&body, &whom, asked).await?
         {
             client.answer(Document::One(ticket));
             return Ok(Outcome::Delivered(Vec::new()));
@@ -86,8 +86,9 @@ impl Action for CreateTicket {
         match client.call(Call::new("POST /tickets", &[])?.body(&body)).await {
             Ok(answer) => client.delivered(&answer),
             Err(refusal) => {
-                if !refusal.is_open() {
-                    client.take_back(ASKED);
+                match refusal.is_open() {
+                    true => client.unanswered(ASKED),
+                    false => client.take_back(ASKED),
                 }
                 match refusal.is_missing() {
                     true => Err(not_found(&whom.name())),
