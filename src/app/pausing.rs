@@ -49,9 +49,10 @@ impl Pausing {
         Ok(now)
     }
 
-    /// It goes on. Says whether it was paused.
+    /// It goes on, and where it refused the credentials, they are looked at. Says whether it was paused.
     pub(super) fn resume(&self, name: &str) -> io::Result<bool> {
         if self.pauses.since(name).is_none() {
+            self.pauses.resume(name);
             return Ok(false);
         }
         Folder::of(&self.data_dir, name).forget(MARK)?;

@@ -31,7 +31,7 @@ enum What {
         /// Its name: that of its file.
         name: String,
     },
-    /// Let one that was paused go on.
+    /// Let one that was paused go on; look now whether one that refused the credentials takes them again.
     #[command(after_help = "Example:\n  interline destinations resume intercom")]
     Resume {
         /// Its name: that of its file.
@@ -52,25 +52,30 @@ impl Destinations {
                 What::Resume { name } => change(name, "resume").await?,
             };
             match (self.format, &self.what) {
-                (Format::Json, _) => print(answer),
+                (Format::Json, _) => print(&answer),
                 (Format::Human, What::List) => list(&answer),
                 (Format::Human, What::Pause { name }) => {
                     print(format!("{name} is paused since {}; what it is owed is kept", plain(&answer["since"])));
                 }
-                (Format::Human, What::Resume { name }) => print(resumed(name, answer["hold"].as_str())),
+                (Format::Human, What::Resume { name }) => print(resumed(name, &answer)),
             }
-            Ok(Verdict::Fine)
+            Ok(if answer["credentials"]["work"] == false { Verdict::Problems } else { Verdict::Fine })
         })
     }
 }
 
 /// What keeps it, where that is not the pause that has just ended.
-fn resumed(name: &str, hold: Option<&str>) -> String {
-    match hold {
+fn resumed(name: &str, answer: &Value) -> String {
+    let credentials = &answer["credentials"];
+    match answer["hold"].as_str() {
         None | Some("operator") => format!("{name} is not paused"),
+        Some("unauthorized") if credentials["work"] == true => {
+            format!("{name} takes the credentials again, and what it is owed goes on")
+        }
         Some("unauthorized") => format!(
-            "{name} is not paused by an operator, but it refuses the credentials; they are looked at again every minute, \
-             and when its file or its token's file is saved"
+            "{name} does not go on, the credentials were looked at just now: {}; they are looked at again every minute, by \
+             this command, and when its file or its token's file is saved",
+            credentials["message"].as_str().unwrap_or("nothing is known")
         ),
         Some(hold) => format!("{name} is not paused by an operator, but nothing is sent to it yet: {hold}"),
     }

@@ -214,7 +214,7 @@ impl Conductor {
         match works {
             _ if generation != self.generation => {}
             true => self.resume(),
-            false => self.alarms.set(now + self.probe_interval, Alarm::Probe(generation)),
+            false => self.probe_later(now),
         }
     }
 

@@ -93,9 +93,14 @@ impl Stage {
     /// Works until it is stopped; then waits for what is under way.
     pub(super) async fn run(mut self, mut stopped: watch::Receiver<bool>) {
         let mut pauses = self.surroundings.pauses.watch();
+        let mut looks = self.surroundings.pauses.looks(&self.connection.name);
         loop {
             let now = self.now();
             self.conductor.pause(self.surroundings.pauses.since(&self.connection.name));
+            let wished = self.surroundings.pauses.looks(&self.connection.name);
+            if std::mem::replace(&mut looks, wished) != wished {
+                self.conductor.look_again(now);
+            }
             while let Some(step) = self.conductor.next(now) {
                 self.start(step);
             }

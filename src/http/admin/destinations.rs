@@ -42,19 +42,29 @@ pub(super) async fn pause(
     name: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let now = (admin.parts.clock)();
-    change(&admin, &caller, &name, Some(now))
+    change(&admin, &caller, &name, Some(now)).map(|changed| HttpResponse::Ok().json(changed))
 }
 
-/// It goes on.
+/// It goes on. Where it refused the credentials, they are looked at, and `credentials` says what was found: the code and
+/// message of a failure, or neither.
 pub(super) async fn resume(
     admin: web::Data<Admin>,
     caller: Caller,
     name: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    change(&admin, &caller, &name, None)
+    let mut changed = change(&admin, &caller, &name, None)?;
+    let hand = (admin.parts.hands)().into_iter().find(|hand| *hand.name == **name);
+    if let (Some("unauthorized"), Some(hand)) = (changed["hold"].as_str(), hand) {
+        let failure = hand.destination.probe().await.err();
+        changed["credentials"] = json!({
+            "work": failure.is_none(), "code": failure.as_ref().map(|failure| &*failure.code),
+            "message": failure.as_ref().map(|failure| &*failure.message),
+        });
+    }
+    Ok(HttpResponse::Ok().json(changed))
 }
 
-fn change(admin: &Admin, caller: &Caller, name: &str, to: Option<Timestamp>) -> Result<HttpResponse, Problem> {
+fn change(admin: &Admin, caller: &Caller, name: &str, to: Option<Timestamp>) -> Result<Value, Problem> {
     caller.check_write(admin)?;
     let standings = (admin.parts.standings)();
     let names = standings.iter().map(|(name, _)| &**name);
@@ -64,7 +74,6 @@ fn change(admin: &Admin, caller: &Caller, name: &str, to: Option<Timestamp>) -> 
     let since = (admin.parts.pause)(name, to).map_err(|error| {
         Problem::new(Code::StoreUnavailable, format!("the mark of the pause cannot be written: {error}"))
     })?;
-    Ok(HttpResponse::Ok().json(json!({
-        "name": name, "paused": since.is_some(), "since": since.map(instant::to_text), "hold": standing["hold"],
-    })))
+    let since = since.map(instant::to_text);
+    Ok(json!({ "name": name, "paused": since.is_some(), "since": since, "hold": standing["hold"] }))
 }

@@ -45,6 +45,11 @@ impl Alarms {
         self.set.push(Reverse((at, alarm)));
     }
 
+    /// No probe is made at its time any more.
+    pub(super) fn drop_probes(&mut self) {
+        self.set.retain(|Reverse((_, alarm))| !matches!(alarm, Alarm::Probe(_)));
+    }
+
     /// The next one that is due, taken out.
     pub(super) fn due(&mut self, now: Timestamp) -> Option<Alarm> {
         let Reverse((at, _)) = self.set.peek()?;

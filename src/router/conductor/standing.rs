@@ -52,7 +52,7 @@ impl Conductor {
             return;
         }
         self.pace.refuse(now);
-        self.alarms.set(now + self.probe_interval, Alarm::Probe(self.generation));
+        self.probe_later(now);
         tracing::error!(
             destination.name = %self.name,
             "The destination refuses the credentials; nothing is lost, deliveries wait until they work"
@@ -61,13 +61,27 @@ impl Conductor {
 
     pub(super) fn resume(&mut self) {
         self.pace.authorize();
+        self.alarms.drop_probes();
         tracing::info!(destination.name = %self.name, "The credentials work again");
     }
 
     pub(super) fn probe(&mut self, now: Timestamp) {
         match self.pace.hold(now) {
-            Hold::Off | Hold::Paused => self.alarms.set(now + self.probe_interval, Alarm::Probe(self.generation)),
+            Hold::Off | Hold::Paused => self.probe_later(now),
             _ => self.is_probe_due = true,
         }
+    }
+
+    /// A person says that credentials that were refused may work again.
+    pub(in crate::router) fn look_again(&mut self, now: Timestamp) {
+        if self.pace.is_unauthorized() {
+            self.probe(now);
+        }
+    }
+
+    /// The credentials are looked at once more, an interval after the last look.
+    pub(super) fn probe_later(&mut self, now: Timestamp) {
+        self.alarms.drop_probes();
+        self.alarms.set(now + self.probe_interval, Alarm::Probe(self.generation));
     }
 }

@@ -24,9 +24,13 @@ impl House {
 
     /// One with something in its data directory from before.
     async fn after(before: impl FnOnce(&Path)) -> House {
+        House::with("delivery: { pace: { probe_interval_secs: 0.05 } }\n", before).await
+    }
+
+    /// One with such settings.
+    async fn with(settings: &str, before: impl FnOnce(&Path)) -> House {
         let (intercom, directory) = (quick_sandbox().await, tempfile::tempdir().unwrap());
-        let impatient = "delivery: { pace: { probe_interval_secs: 0.05 } }\n";
-        let addresses = Served::configure(directory.path(), intercom.url(), impatient);
+        let addresses = Served::configure(directory.path(), intercom.url(), settings);
         before(&directory.path().join("data"));
         let service = Served::start(directory.path(), addresses).await;
         House { directory, intercom, service }
@@ -217,6 +221,30 @@ async fn nothing_goes_to_another_workspace_until_a_person_accepts_it() {
         house.types(&["connect", "intercom", "--config", "interline.yaml", "--accept-workspace"]).await;
     assert_eq!(code, 0, "{out}{err}");
     eventually("the contact", LIMIT, async || house.emails() == ["ann@example.com"]).await;
+    house.intercom.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_work_again_are_noticed_at_once_by_whoever_resumes() {
+    // The next look by itself would come after the test has given up.
+    let house = House::with("delivery: { pace: { probe_interval_secs: 3600 } }\n", |_| {}).await;
+    house.intercom.control().revoke("t");
+    house.identify("u-1", "ann@example.com").await;
+    let hold = async || house.get("/api/destinations").await["destinations"][0]["health"]["hold"].take();
+    eventually("the refusal", LIMIT, async || hold().await == "unauthorized").await;
+    let (code, out, err) = house.types(&["destinations", "resume", "intercom"]).await;
+    assert!(code == 1 && out.contains("looked at just now: intercom answered 401"), "{out}{err}");
+    assert_eq!(hold().await, "unauthorized");
+    house.intercom.control().restore("t");
+    let (code, out, err) = house.types(&["destinations", "resume", "intercom"]).await;
+    assert_eq!(
+        (code, out.as_str()),
+        (0, "intercom takes the credentials again, and what it is owed goes on\n"),
+        "{err}"
+    );
+    eventually("the contact", LIMIT, async || house.emails() == ["ann@example.com"]).await;
+    let (_, out, _) = house.types(&["destinations", "resume", "intercom", "--format", "json"]).await;
+    assert!(out.contains("\"hold\":null") || out.contains("\"hold\": null"), "{out}");
     house.intercom.stop().await;
 }
 
