@@ -48,9 +48,10 @@ pub(super) struct Sandbox {
     /// The only access token it takes. Without it, any.
     #[arg(long)]
     access_token: Option<String>,
-    /// Refuse custom attributes that were not created before, as the real service does.
+    /// Define custom attributes that nobody created before as they come, so that a trial works without preparation; the
+    /// real service refuses the whole write.
     #[arg(long)]
-    refuse_unknown_attributes: bool,
+    accept_unknown_attributes: bool,
 }
 
 impl Sandbox {
@@ -70,9 +71,9 @@ impl Sandbox {
             journal: self.journal,
             journal_replies: self.journal_replies,
             access_tokens: self.access_token.into_iter().map(sandbox::AccessToken).collect(),
-            unknown_attributes: match self.refuse_unknown_attributes {
-                true => sandbox::UnknownAttributes::Refuse,
-                false => sandbox::UnknownAttributes::Accept,
+            unknown_attributes: match self.accept_unknown_attributes {
+                true => sandbox::UnknownAttributes::Accept,
+                false => sandbox::UnknownAttributes::Refuse,
             },
             ..sandbox::Settings::default()
         };

@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_merge_moves_everything_and_leaves_a_link() {
-        let mut case = Case::new();
+        let mut case = Case::accepting();
         let (lead, user) = pair(&mut case);
         let company = case.ok("POST", "/companies", json!({"company_id": "c1"}))["id"].clone();
         case.ok("POST", &format!("/contacts/{lead}/companies"), json!({"id": company}));
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn only_a_lead_goes_into_a_user_of_the_same_email_or_phone() {
-        let mut case = Case::new();
+        let mut case = Case::accepting();
         let (lead, user) = pair(&mut case);
         let other = made(&mut case, json!({"external_id": "u2"}));
         let mut code =

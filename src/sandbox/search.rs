@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     fn people() -> Case {
-        let mut case = Case::new();
+        let mut case = Case::accepting();
         case.settings.search_lag_secs = SearchLag::Secs(0);
         for (id, email, age) in [("u1", "Ann@a.com", 30), ("u2", "bob@b.com", 40), ("u3", "cy@b.com", 50)] {
             let body = json!({"external_id": id, "email": email, "name": id, "custom_attributes": {"age": age}});

@@ -42,7 +42,8 @@ pub struct Settings {
     /// First eight hex digits of every contact and company id.
     pub id_seed: u32,
 
-    /// What becomes of a custom attribute nobody defined. The real service refuses it (`refuse`); `accept` defines it.
+    /// What becomes of a custom attribute nobody defined. The real service refuses it, and the whole write with it;
+    /// `accept` defines it, so that a trial works without preparation.
     pub unknown_attributes: UnknownAttributes,
     /// Which users may share an e-mail. Guess: sources disagree.
     pub email_uniqueness: EmailUniqueness,
@@ -115,7 +116,7 @@ impl Default for Settings {
             admin_ids: vec!["1".to_owned()],
             version_default: "2.16".to_owned(),
             id_seed: 0x5a4d_b0c5,
-            unknown_attributes: UnknownAttributes::Accept,
+            unknown_attributes: UnknownAttributes::Refuse,
             email_uniqueness: EmailUniqueness::OnlyWithoutExternalId,
             lead_external_id: Strictness::Refuse,
             malformed_email: Strictness::Refuse,

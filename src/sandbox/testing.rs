@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::endpoints::{self, Request};
 use super::reply::{Answer, Refusal};
-use super::settings::Settings;
+use super::settings::{Settings, UnknownAttributes};
 use super::state::State;
 use super::version::Version;
 use crate::json::{self, Json};
@@ -22,6 +22,13 @@ impl Case {
         let settings = Settings::default();
         let state = State::new(&settings);
         Case { settings, version: "2.16", now: 1_700_000_000, state }
+    }
+
+    /// One that defines custom attributes as they come.
+    pub fn accepting() -> Case {
+        let mut case = Case::new();
+        case.settings.unknown_attributes = UnknownAttributes::Accept;
+        case
     }
 
     pub fn answer(&mut self, method: &str, target: &str, body: Value) -> Answer {

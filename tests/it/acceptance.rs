@@ -23,9 +23,7 @@ use interline::delivery::Steps;
 use interline::destination::{self, Context, Destination, Performed, intercom};
 use interline::json::Json;
 use interline::metrics::Metrics;
-use interline::sandbox::{
-    Effect, Fault, Region, Running, Sandbox, SearchLag, Seed, Settings, Status, UnknownAttributes,
-};
+use interline::sandbox::{Effect, Fault, Region, Running, Sandbox, SearchLag, Seed, Settings, Status};
 use interline::yaml::{Lookup, Missing};
 use serde_json::{Value, json};
 
@@ -321,7 +319,6 @@ async fn a_hundred_visits_of_a_clearview_visitor_are_one_company_and_one_lead() 
         { "name": "clearview_source", "model": "contact", "data_type": "boolean" },
     ] });
     workspace.running.control().seed(serde_json::from_value(seed).unwrap()).unwrap();
-    workspace.running.control().change_settings(|settings| settings.unknown_attributes = UnknownAttributes::Refuse);
     let mappings = shipped("clearview.yaml");
     for visit in 0..100 {
         let event = json!({

@@ -10,7 +10,7 @@ use std::sync::Once;
 
 use interline::sandbox::{
     AccessToken, Close, Effect, EmailUniqueness, Fault, MergeRoles, Region, Running, Sandbox, SearchLag, Settings,
-    Status, UnknownAttributes,
+    Status,
 };
 use jiff::Timestamp;
 use reqwest::{Client, Method, RequestBuilder, Response};
@@ -405,12 +405,8 @@ async fn the_control_paths_steer_it_from_outside() {
 async fn every_request_and_reply_is_a_line_of_the_journal() {
     let folder = tempfile::tempdir().expect("a folder");
     let (requests, replies) = (folder.path().join("requests.jsonl"), folder.path().join("replies.jsonl"));
-    let settings = Settings {
-        journal: Some(requests.clone()),
-        journal_replies: Some(replies.clone()),
-        unknown_attributes: UnknownAttributes::Refuse,
-        ..Settings::default()
-    };
+    let settings =
+        Settings { journal: Some(requests.clone()), journal_replies: Some(replies.clone()), ..Settings::default() };
     let desk = Desk::start(settings);
     desk.user("u1", "a@b.c").await;
     let request = desk.request("POST", "/contacts?x=1", Value::Null).header("Content-Type", "application/json");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use interline::sandbox::{Expectation, Sandbox, Settings};
+use interline::sandbox::{Expectation, Sandbox, Settings, UnknownAttributes};
 use serde_json::{Value, json};
 
 use super::{Desk, START, shapes, text};
@@ -33,6 +33,7 @@ async fn every_endpoint_answers_and_every_line_of_the_journal_has_its_shape() {
         journal: Some(requests.clone()),
         journal_replies: Some(replies.clone()),
         company_deletion_secs: 0,
+        unknown_attributes: UnknownAttributes::Accept,
         ..Settings::default()
     };
     let desk = Desk::start(settings);
