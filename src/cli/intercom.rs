@@ -75,6 +75,11 @@ pub(super) enum Form {
     Jsonl,
 }
 
+/// Why nothing is done for a call that names nobody; who types one has left something out.
+const NOBODY: &str = "no_identity";
+/// The action whose answer is shown as it is.
+const RAW: &str = "raw_request";
+
 impl Intercom {
     pub(super) fn run(self) -> anyhow::Result<Verdict> {
         runtime()?.block_on(self.perform())
@@ -106,11 +111,15 @@ async fn once(door: &Door, chosen: &Chosen, given: &Object<'static>, form: Form)
     if let Some(failure) = &done.failure {
         return Ok(complain(door, failure, &done));
     }
+    if let Some(skipped) = done.skipped.as_ref().filter(|skipped| skipped.code == NOBODY) {
+        super::complain(format!("error: {} ({})", skipped.message, skipped.code));
+        return Ok(Verdict::Problems);
+    }
     if let Some(skipped) = &done.skipped {
         super::complain(format!("nothing to do: {} ({})", skipped.message, skipped.code));
     }
     match (&done.document, form) {
-        (Some(document), Form::Table) => show::one(document).into_iter().for_each(print),
+        (Some(document), Form::Table) => show::one(document, chosen.facts.name == RAW).into_iter().for_each(print),
         (Some(document), Form::Json) => print(serde_json::to_string_pretty(document)?),
         (Some(document), Form::Jsonl) => print(document),
         (None, Form::Table) if done.skipped.is_none() => print(format!("{}: done", chosen.facts.name)),
@@ -130,7 +139,7 @@ async fn list(door: &Door, chosen: &Chosen, given: Object<'static>, options: &Op
         let done = door.perform(chosen.facts, &given).await?;
         warn(&done);
         if let Some(failure) = &done.failure {
-            rows.finish();
+            rows.break_off();
             return Ok(complain(door, failure, &done));
         }
         // A list that is read whole at once is a document.
@@ -146,7 +155,9 @@ async fn list(door: &Door, chosen: &Chosen, given: Object<'static>, options: &Op
             _ => break,
         }
     }
-    rows.finish();
+    if rows.finish() == 0 && chosen.facts.name == "search_contacts" {
+        eprintln!("what was made or changed in the last minute may not be found yet");
+    }
     Ok(Verdict::Fine)
 }
 

@@ -7,7 +7,7 @@ use super::door::Door;
 use crate::action::Facts;
 use crate::cli::confirm;
 use crate::destination::intercom;
-use crate::json::{Json, Object};
+use crate::json::Object;
 
 /// Whether the action may go on: it harms nothing, or a person agreed to what it would hit.
 pub(super) async fn agreed(door: &Door, facts: &'static Facts, given: &Object<'static>) -> anyhow::Result<bool> {
@@ -54,15 +54,22 @@ async fn contact(door: &Door, given: &Object<'static>, names: &[(&str, &str)]) -
     let known = look(door, "get_contact", &who).await?;
     Ok(match known {
         Some(contact) => described("contact", &contact, &["role", "name", "email", "external_id"]),
-        None => format!("the contact {}", Json::Object(who)),
+        None => format!("the contact{}, whom nobody finds", given_as(&who)),
     })
 }
 
 async fn company(door: &Door, given: &Object<'static>) -> anyhow::Result<String> {
     Ok(match look(door, "get_company", given).await? {
         Some(company) => described("company", &company, &["name", "company_id"]),
-        None => format!("the company {}", Json::Object(given.clone())),
+        None => format!("the company{}, which nobody finds", given_as(given)),
     })
+}
+
+/// ` with external_id u-1`: how somebody or something was named.
+fn given_as(names: &Object<'static>) -> String {
+    let names = names.iter().map(|(name, value)| format!("{name} {}", plain(&value.to_value())));
+    let names: Vec<String> = names.collect();
+    if names.is_empty() { String::new() } else { format!(" with {}", names.join(" and ")) }
 }
 
 /// What a reading action finds; `None` when it finds nothing. What fails otherwise will fail the action too, and say why.

@@ -54,8 +54,14 @@ impl Rows {
         self.progress();
     }
 
-    /// Prints what is still to be printed.
-    pub(super) fn finish(self) {
+    /// Prints what there is of a list that could not be read to its end.
+    pub(super) fn break_off(self) {
+        if self.count > 0 {
+            self.show();
+        }
+    }
+
+    fn show(&self) {
         if self.shows_progress() {
             eprint!("\r\x1b[K");
         }
@@ -65,12 +71,18 @@ impl Rows {
             Form::Json => print(json!({"items": self.items, "total": self.total, "next": self.next})),
             Form::Jsonl => {}
         }
+    }
+
+    /// Prints what is still to be printed, and tells how many there were.
+    pub(super) fn finish(self) -> usize {
+        self.show();
         if self.more {
             let of = self.total.map(|total| format!(" of {total}")).unwrap_or_default();
             eprintln!("{}{of} shown; --all gets the rest", self.count);
         } else if self.form == Form::Table {
             eprintln!("{}", crate::cli::report::counted(self.count, "row"));
         }
+        self.count
     }
 
     fn progress(&self) {
@@ -123,22 +135,46 @@ fn cell(name: &str, value: &Value) -> String {
     }
 }
 
-/// One thing: a line for each member that says something.
-pub(super) fn one(document: &Value) -> Vec<String> {
+/// One thing: a line for each member that says something; what is in it of other things by their names, or as it is.
+pub(super) fn one(document: &Value, as_it_is: bool) -> Vec<String> {
     let Some(members) = document.as_object() else { return vec![document.to_string()] };
     let said = members.iter().filter(|(_, value)| !is_empty(value));
-    let rows = said.map(|(name, value)| vec![name.clone(), cell(name, value)]).collect();
+    let text = |name, value| if as_it_is { cell(name, value) } else { brief(name, value) };
+    let rows = said.map(|(name, value)| vec![name.clone(), text(name, value)]).collect();
     Table::without_head(rows).lines(table::width())
+}
+
+/// Another thing by its name, a list by the names of what is in it, and values under names one after the other.
+fn brief(name: &str, value: &Value) -> String {
+    match value {
+        Value::Array(items) => items.iter().map(|item| brief(name, item)).collect::<Vec<_>>().join(", "),
+        Value::Object(members) => {
+            let list = members.iter().find(|(_, value)| value.is_array());
+            let named = ["name", "external_label", "id"].iter().find_map(|name| members.get(*name)?.as_str());
+            match (list, named, members.contains_key("type")) {
+                (_, Some(named), true) => named.to_owned(),
+                (Some((name, list)), _, _) if members.keys().all(|key| key == name || is_about(key)) => brief(name, list),
+                _ => {
+                    let said = members.iter().filter(|(_, value)| !is_empty(value));
+                    let said = said.map(|(name, value)| format!("{name} {}", cell(name, value)));
+                    format!("({})", said.collect::<Vec<_>>().join(", "))
+                }
+            }
+        }
+        plain => cell(name, plain),
+    }
+}
+
+/// Whether a member says only how a list is called, or where it could be read.
+fn is_about(name: &str) -> bool {
+    matches!(name, "type" | "url" | "has_more" | "total_count")
 }
 
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Array(items) => items.is_empty(),
-        // What only says how the emptiness is called, or where it could be read.
-        Value::Object(members) => members.iter().all(|(name, value)| {
-            matches!(name.as_str(), "type" | "url" | "has_more" | "total_count") || is_empty(value)
-        }),
+        Value::Object(members) => members.iter().all(|(name, value)| is_about(name) || is_empty(value)),
         _ => false,
     }
 }
@@ -160,8 +196,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_in_a_thing_is_shown_by_its_name() {
+        let contacts = json!({"type": "contact.list", "contacts": [{"type": "contact", "id": "c1"}, {"type": "contact", "id": "c2"}]});
+        let document = json!({
+            "state": {"type": "ticket_state", "id": "10", "external_label": "Submitted"}, "contacts": contacts,
+            "tags": {"data": [{"type": "tag", "id": "1", "url": "/tags/1"}], "url": "/x", "has_more": false, "total_count": 1},
+            "ticket_attributes": {"name": "Hello", "seats": 5}, "list": ["a", "b"],
+        });
+        let lines = [
+            "contacts           c1, c2",
+            "list               a, b",
+            "state              Submitted",
+            "tags               1",
+            "ticket_attributes  (name Hello, seats 5)",
+        ];
+        assert_eq!(one(&document, false), lines);
+        assert!(one(&document, true)[0].starts_with(r#"contacts           {"contacts""#));
+    }
+
+    #[test]
     fn one_thing_is_shown_without_what_is_empty() {
         let document = json!({"id": "1", "name": null, "tags": {"data": [], "url": "/x", "has_more": false}, "created_at": 0, "n": false});
-        assert_eq!(one(&document), ["created_at  1970-01-01T00:00:00Z", "id          1", "n           false"]);
+        assert_eq!(one(&document, false), ["created_at  1970-01-01T00:00:00Z", "id          1", "n           false"]);
     }
 }

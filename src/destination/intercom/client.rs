@@ -317,7 +317,9 @@ impl Client {
     /// Closes an action with what Intercom answered.
     pub fn delivered(&self, answer: &Answer) -> action::Result {
         // Some answers are empty, and one that cannot be read does not undo what was done.
-        self.answer(Document::One(answer.json().unwrap_or_default()));
+        if let Some(said) = answer.json().ok().filter(|said| !said.is_null()) {
+            self.answer(Document::One(said));
+        }
         Ok(Outcome::Delivered(Vec::new()))
     }
 

@@ -22,7 +22,9 @@ impl Client {
     pub async fn merge(&self, from: &Whom<'_>, into: &Whom<'_>, skip_duplicate_validation: bool) -> action::Result {
         let Some(lead) = self.merging(from).await? else {
             self.look_again(from).await?;
-            let message = format!("intercom has no contact with {}, so there is nothing to merge", from.name());
+            let is_searched = !from.has_id() && from.identity().email.is_some();
+            let shown = if is_searched && self.notes.is_none() { ", as far as its search shows" } else { "" };
+            let message = format!("intercom has no contact with {}{shown}, so there is nothing to merge", from.name());
             return Ok(Outcome::Skipped("nothing_to_merge", message));
         };
         let user = match self.meant(into).await {

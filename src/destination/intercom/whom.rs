@@ -80,6 +80,15 @@ impl Client {
         }
     }
 
+    /// Whether the contact that is meant is there, as Intercom says now.
+    pub async fn is_there(&self, whom: &Whom<'_>) -> Result<bool, Failure> {
+        if let Some(id) = whom.id {
+            return Ok(self.by_id(id).await?.is_some());
+        }
+        self.forget(&Contact::default(), &whom.identity()).await;
+        Ok(self.contact(&whom.identity()).await?.is_some())
+    }
+
     /// The contact that is meant, where it is known without asking.
     pub async fn known(&self, whom: &Whom<'_>) -> Option<Contact> {
         if let Some(id) = whom.id {

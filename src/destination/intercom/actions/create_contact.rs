@@ -91,7 +91,10 @@ impl Action for CreateContact {
         })?;
         if !found.made && !asked_before {
             client.take_back(ASKED);
-            let message = format!("a contact with {} is there already: {}", who.name(), found.contact.id);
+            let has_id = external_id.is_some() && found.contact.external_id.as_deref() == external_id;
+            let shared = Identity { external_id: who.external_id.filter(|_| has_id), email: who.email };
+            let role = found.contact.role.map(|role| format!(", a {}", role.name())).unwrap_or_default();
+            let message = format!("a contact with {} is there already: {}{role}", shared.name(), found.contact.id);
             return Err(Failure::rejected("contact_exists", message));
         }
         if found.made {

@@ -90,7 +90,10 @@ impl Action for CreateTicket {
                     true => client.unanswered(ASKED),
                     false => client.take_back(ASKED),
                 }
-                match refusal.is_missing() {
+                // The type of ticket, the company or the conversation may be what is not there, and then never will be; for an
+                // address, Intercom makes a contact.
+                let is_address = self.contact_id.is_none() && self.external_id.is_none();
+                match refusal.is_missing() && !is_address && !client.is_there(&whom).await? {
                     true => Err(not_found(&whom.name())),
                     false => Err(refusal.failure),
                 }

@@ -80,9 +80,15 @@ pub enum Operator {
     /// Is less or before; dates by the day.
     #[serde(rename = "<")]
     Less,
+    /// Is not greater; not for dates.
+    #[serde(rename = "<=")]
+    NotGreater,
     /// Is greater or after; dates by the day.
     #[serde(rename = ">")]
     Greater,
+    /// Is not less; not for dates.
+    #[serde(rename = ">=")]
+    NotLess,
     /// Contains.
     #[serde(rename = "~")]
     Contains,
