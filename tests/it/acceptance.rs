@@ -7,6 +7,7 @@
 mod faults;
 mod order;
 mod pace;
+mod people;
 mod queued;
 mod restart;
 mod resume;

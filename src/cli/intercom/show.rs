@@ -153,7 +153,9 @@ fn brief(name: &str, value: &Value) -> String {
             let named = ["name", "external_label", "id"].iter().find_map(|name| members.get(*name)?.as_str());
             match (list, named, members.contains_key("type")) {
                 (_, Some(named), true) => named.to_owned(),
-                (Some((name, list)), _, _) if members.keys().all(|key| key == name || is_about(key)) => brief(name, list),
+                (Some((name, list)), _, _) if members.keys().all(|key| key == name || is_about(key)) => {
+                    brief(name, list)
+                }
                 _ => {
                     let said = members.iter().filter(|(_, value)| !is_empty(value));
                     let said = said.map(|(name, value)| format!("{name} {}", cell(name, value)));

@@ -66,6 +66,11 @@ impl Transport for Wire {
     }
 }
 
+/// The way to a stand-in to which every request takes so long.
+pub fn wire(control: &Control, takes: Duration) -> Arc<dyn Transport> {
+    Arc::new(Wire { control: control.clone(), takes })
+}
+
 fn incoming(request: &Request) -> Incoming {
     let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
     let header = |name: &str| request.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
@@ -144,10 +149,7 @@ impl Place {
         let context = Context { name: name.into(), metrics: metrics.clone(), clock, memory: None };
         let again: Arc<dyn Fn() -> Arc<dyn Destination> + Send + Sync> = Arc::new({
             let control = control.clone();
-            move || {
-                let wire = Wire { control: control.clone(), takes };
-                Arc::new(Intercom::over(Arc::new(wire), settings.clone(), context.clone()))
-            }
+            move || Arc::new(Intercom::over(wire(&control, takes), settings.clone(), context.clone()))
         });
         let destination = again();
         let text =
