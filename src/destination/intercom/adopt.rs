@@ -1,10 +1,10 @@
 //! A lead that turns out to be a user: merged, so that one person is one contact.
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use super::attribute::Model;
 use super::client::{Call, Client};
-use super::contact::lead_unsettled;
+use super::contact::{UNARCHIVED, lead_unsettled};
 use super::directory::Belonging;
 use super::identity::{Contact, Identity, Role, normal};
 use crate::action::{Failure, Kind, Warning};
@@ -36,6 +36,31 @@ impl Client {
         };
         self.gave(&user.id, address).await;
         Ok(merged)
+    }
+
+    /// Merges a lead that was found by its address, and is the user who has the id that it was to get.
+    pub async fn adopt_found(&self, lead: &Contact, user: &Contact, body: &Map<String, Value>) -> Result<(), Failure> {
+        let Some(email) = lead.email.as_deref().filter(|_| lead.role == Some(Role::Lead)) else { return Ok(()) };
+        let is_theirs = body.get("email").and_then(Value::as_str).is_some_and(|said| normal(said) == email);
+        if is_theirs && self.settings().match_by_email {
+            self.merge_lead(lead, user, email).await?;
+        }
+        Ok(())
+    }
+
+    /// Merges the lead that came with the address of a user while they were in the archive: nobody found the user then, and
+    /// nobody will look for the lead of an address that they have already.
+    pub async fn adopt_back(&self, user: Contact) -> Result<Contact, Failure> {
+        let is_user = user.external_id.is_some() && self.settings().match_by_email;
+        let adopted = match user.email.clone().filter(|_| is_user) {
+            Some(email) => match self.lead_by_email(&email).await?.filter(|lead| lead.id != user.id) {
+                Some(lead) => self.merge_lead(&lead, &user, &email).await?,
+                None => None,
+            },
+            None => None,
+        };
+        self.take_back(UNARCHIVED);
+        Ok(adopted.unwrap_or(user))
     }
 
     async fn merge_lead(&self, lead: &Contact, user: &Contact, email: &str) -> Result<Option<Contact>, Failure> {

@@ -41,6 +41,9 @@ pub struct Found {
 /// The step that says when a lead was asked for, and no answer is known.
 const LEAD_ASKED: &str = "lead_asked_for";
 
+/// The step that says when a contact was taken out of the archive, and it was not looked yet whether a lead came in its place.
+pub(super) const UNARCHIVED: &str = "contact_unarchived_at";
+
 /// Why a contact is not found: it is not there, or something failed.
 type Miss = Option<Failure>;
 
@@ -83,6 +86,11 @@ impl Client {
         if made {
             self.learn(None, &contact).await;
         }
+        let contact = match self.intent(UNARCHIVED) {
+            // An attempt before this one did not come to look.
+            Some(_) => Arc::new(self.adopt_back(Contact::clone(&contact)).await?),
+            None => contact,
+        };
         Ok(Found { contact, made })
     }
 
@@ -266,6 +274,7 @@ impl Client {
         if self.service.settings.archived != Archived::Unarchive {
             return Err(Failure::rejected("contact_archived", refused.message.clone()));
         }
+        self.intend(UNARCHIVED).await;
         match self.call(Call::new("POST /contacts/{id}/unarchive", &[id])?).await {
             Ok(answer) => {
                 self.warn(Warning::new(
@@ -273,9 +282,13 @@ impl Client {
                     "contact_unarchived",
                     format!("contact {id} was archived, and is not any more"),
                 ));
-                Ok(Some(
-                    answer.json().ok().and_then(|value| Contact::read(&value)).unwrap_or_else(|| Contact::unseen(id)),
-                ))
+                let said = answer.json().ok().and_then(|value| Contact::read(&value));
+                // The answer tells the id alone; what the contact has is read.
+                let contact = match said {
+                    Some(whole) if whole.email.is_some() => Some(whole),
+                    said => self.by_id(id).await?.or(said),
+                };
+                self.adopt_back(contact.unwrap_or_else(|| Contact::unseen(id))).await.map(Some)
             }
             Err(refusal) if refusal.is_missing() => Ok(None),
             // It was merged away: reading it tells where to.

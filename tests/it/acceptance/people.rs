@@ -65,6 +65,8 @@ enum Event {
     Wait(u64),
     /// In Intercom, somebody deletes the user.
     Deleted(usize),
+    /// In Intercom, somebody archives the user; who comes with the id brings them back.
+    Archived(usize),
 }
 
 /// Keeps what is written down before something is done.
@@ -82,6 +84,8 @@ impl Notes for Notebook {
 #[derive(Default)]
 struct Person {
     user: Option<(Option<usize>, String)>,
+    /// Whether nobody finds the user by their address.
+    is_archived: bool,
     leads: BTreeMap<usize, String>,
 }
 
@@ -89,17 +93,22 @@ impl Person {
     fn hear(&mut self, call: Call, name: &str) {
         match call {
             Call::Lead(_, address) => match &mut self.user {
-                Some((Some(own), known)) if *own == address => *known = name.to_owned(),
+                Some((Some(own), known)) if *own == address && !self.is_archived => *known = name.to_owned(),
                 _ => drop(self.leads.insert(address, name.to_owned())),
             },
             Call::User(_, address) => {
                 let before = self.user.take().and_then(|(own, _)| own);
+                let returns = std::mem::take(&mut self.is_archived);
                 self.user = Some((address.or(before), name.to_owned()));
-                address.map(|address| self.leads.remove(&address));
+                // Who comes back has the address of before again for a moment, if there was one.
+                let taken = [address, before.filter(|_| returns)];
+                taken.into_iter().flatten().for_each(|address| drop(self.leads.remove(&address)));
             }
             Call::Alias(_, address) => {
                 let Some(lead) = self.leads.remove(&address) else { return };
+                let returns = std::mem::take(&mut self.is_archived);
                 let (own, name) = self.user.take().unwrap_or((None, lead));
+                own.filter(|_| returns).map(|own| self.leads.remove(&own));
                 self.user = Some((own.or(Some(address)), name));
             }
             Call::Track(_) => {}
@@ -151,7 +160,8 @@ impl World {
             }
             Event::Restart => self.restart(),
             Event::Wait(secs) => sleep(Duration::from_secs(secs)).await,
-            Event::Deleted(number) => self.delete(number).await,
+            Event::Deleted(number) => self.change(number, "DELETE", "").await,
+            Event::Archived(number) => self.change(number, "POST", "/archive").await,
         }
     }
 
@@ -212,18 +222,24 @@ impl World {
         }
     }
 
-    async fn delete(&mut self, number: usize) {
+    /// What somebody does to the user in Intercom itself.
+    async fn change(&mut self, number: usize, method: &str, what: &str) {
         let state = self.control.state();
         let is_it = |contact: &&Value| contact["external_id"] == user(number) && contact["merged_into"].is_null();
         let Some(id) = state["contacts"].as_array().unwrap().iter().find(is_it).map(|contact| contact["id"].clone())
         else {
             return;
         };
-        let (path, token) = (format!("/contacts/{}", id.as_str().unwrap()), Some(AccessToken("token".to_owned())));
+        let (path, token) =
+            (format!("/contacts/{}{what}", id.as_str().unwrap()), Some(AccessToken("token".to_owned())));
         let body = Some(Vec::new());
-        let incoming = Incoming { method: "DELETE".to_owned(), path, token, body, ..Incoming::default() };
+        let incoming = Incoming { method: method.to_owned(), path, token, body, ..Incoming::default() };
         assert_eq!(Sandbox::ask(&self.control, &incoming).await.status, 200);
-        self.people[number].user = None;
+        let person = &mut self.people[number];
+        match method {
+            "DELETE" => *person = Person { leads: std::mem::take(&mut person.leads), ..Person::default() },
+            _ => person.is_archived = true,
+        }
     }
 
     fn there(&self) -> Vec<(String, String, String)> {
@@ -334,6 +350,7 @@ fn events() -> impl Strategy<Value = Event> {
         2 => Just(Event::Restart),
         2 => (1..70_u64).prop_map(Event::Wait),
         1 => (0..2_usize).prop_map(Event::Deleted),
+        1 => (0..2_usize).prop_map(Event::Archived),
     ]
 }
 
