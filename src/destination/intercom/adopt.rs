@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::archive::UNARCHIVED;
+use super::asked::lead_unsettled;
 use super::attribute::Model;
 use super::client::{Call, Client};
-use super::contact::{UNARCHIVED, lead_unsettled};
 use super::directory::Belonging;
 use super::identity::{Contact, Identity, Role, normal};
 use crate::action::{Failure, Kind, Warning};

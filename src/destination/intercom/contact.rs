@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::Archived;
+use super::asked::lead_unsettled;
 use super::attribute::Model;
 use super::client::{Call, Client, unreadable};
 use super::error::{self, Conflict};
 use super::identity::{Contact, Identity, Role};
 use super::lookup::read;
 use super::update::taken;
-use crate::action::{Document, Failure, Kind, Warning};
+use crate::action::{Document, Failure, Kind};
 
 /// A contact to be made when there is none.
 #[derive(Debug, Clone, Copy)]
@@ -37,12 +37,6 @@ pub struct Found {
     /// Whether it was made just now, with all that was to be said of it.
     pub made: bool,
 }
-
-/// The step that says when a lead was asked for, and no answer is known.
-const LEAD_ASKED: &str = "lead_asked_for";
-
-/// The step that says when a contact was taken out of the archive, and it was not looked yet whether a lead came in its place.
-pub(super) const UNARCHIVED: &str = "contact_unarchived_at";
 
 /// Why a contact is not found: it is not there, or something failed.
 type Miss = Option<Failure>;
@@ -86,12 +80,7 @@ impl Client {
         if made {
             self.learn(None, &contact).await;
         }
-        let contact = match self.intent(UNARCHIVED) {
-            // An attempt before this one did not come to look.
-            Some(_) => Arc::new(self.adopt_back(Contact::clone(&contact)).await?),
-            None => contact,
-        };
-        Ok(Found { contact, made })
+        Ok(Found { contact: self.come_back(contact).await?, made })
     }
 
     /// The user with that external id; else the contact with the address, unless it is somebody else; else a new one.
@@ -138,31 +127,15 @@ impl Client {
         if let Some(contact) = found {
             return Ok(Arc::new(contact));
         }
-        let is_asked = || self.intent(LEAD_ASKED).is_some_and(|asked| !self.is_shown(asked.ended_at));
-        if (new.role == Role::Lead && is_asked()) || self.is_lead_open(email).await {
+        if (new.role == Role::Lead && self.has_asked_for_lead()) || self.is_lead_open(email).await {
             return Err(lead_unsettled());
         }
         self.create(new, made).await.map(Arc::new)
     }
 
-    /// Whether a lead with an address was asked for so short a time ago that the search need not show it, and nobody knows
-    /// what came of that.
-    pub(super) async fn is_lead_open(&self, email: &str) -> bool {
-        let asked_at = self.service.directory.unsettled.get(email).await;
-        asked_at.is_some_and(|at| !self.is_shown(at)) || self.was_asked_for(email)
-    }
-
-    fn is_shown(&self, written_at: i64) -> bool {
-        self.settings().shown_from(written_at) <= self.now().as_second()
-    }
-
     async fn create(&self, new: New<'_>, made: &mut bool) -> Result<Contact, Failure> {
         if new.role == Role::Lead {
-            self.intend(LEAD_ASKED).await;
-            // A delivery has its steps in the store. What is done by hand has none, and the next command is another process.
-            if let (None, Some(email)) = (&self.notes, &new.identity.email) {
-                self.note_asked(email).await;
-            }
+            self.ask_for_lead(new.identity.email.as_deref()).await;
         }
         self.ask_for(new, made).await
     }
@@ -171,7 +144,7 @@ impl Client {
         match self.write(Model::Contact, Call::new("POST /contacts", &[])?, new.body).await {
             Ok(sent) => {
                 let Ok(said) = sent.answer.json().and_then(|answer| read(&answer).map(|_| answer)) else {
-                    self.unsettle(new).await;
+                    self.lead_was_unanswered(new).await;
                     return Err(unreadable("not a contact with an id"));
                 };
                 let blank = Contact { role: Some(new.role), ..Contact::default() };
@@ -179,7 +152,7 @@ impl Client {
                 *made = true;
                 match new.role {
                     Role::User => self.service.directory.note_new(true),
-                    Role::Lead => self.take_back(LEAD_ASKED),
+                    Role::Lead => self.lead_was_made(),
                 }
                 self.made(Model::Contact, &id, &sent.body).await;
                 let contact = Contact::told(&id, &blank, new.body, Some(&said));
@@ -187,38 +160,16 @@ impl Client {
                 Ok(contact)
             }
             Err(refusal) if refusal.is_conflict() => {
-                if new.role == Role::Lead {
-                    self.refused(new).await;
-                }
+                self.lead_was_refused(new).await;
                 Box::pin(self.existing(refusal.failure, new, made)).await
             }
             Err(refusal) => {
                 match refusal.is_open() {
-                    true => self.unsettle(new).await,
-                    false if new.role == Role::Lead => self.refused(new).await,
-                    false => {}
+                    true => self.lead_was_unanswered(new).await,
+                    false => self.lead_was_refused(new).await,
                 }
                 Err(refusal.failure)
             }
-        }
-    }
-
-    /// Notes that a lead may have been made. A user is safe to make again: Intercom refuses the second one by name.
-    async fn unsettle(&self, new: New<'_>) {
-        if new.role == Role::Lead {
-            self.unanswered(LEAD_ASKED);
-        }
-        if let (Role::Lead, Some(email)) = (new.role, &new.identity.email) {
-            self.service.directory.unsettled.insert(email.clone(), self.now().as_second()).await;
-            self.note_asked(email).await;
-        }
-    }
-
-    /// The lead was surely not made.
-    async fn refused(&self, new: New<'_>) {
-        self.take_back(LEAD_ASKED);
-        if let (None, Some(email)) = (&self.notes, &new.identity.email) {
-            self.note_refused(email).await;
         }
     }
 
@@ -269,33 +220,6 @@ impl Client {
             None => Ok(None),
         }
     }
-
-    async fn unarchived(&self, id: &str, refused: &Failure) -> Result<Option<Contact>, Failure> {
-        if self.service.settings.archived != Archived::Unarchive {
-            return Err(Failure::rejected("contact_archived", refused.message.clone()));
-        }
-        self.intend(UNARCHIVED).await;
-        match self.call(Call::new("POST /contacts/{id}/unarchive", &[id])?).await {
-            Ok(answer) => {
-                self.warn(Warning::new(
-                    "id",
-                    "contact_unarchived",
-                    format!("contact {id} was archived, and is not any more"),
-                ));
-                let said = answer.json().ok().and_then(|value| Contact::read(&value));
-                // The answer tells the id alone; what the contact has is read.
-                let contact = match said {
-                    Some(whole) if whole.email.is_some() => Some(whole),
-                    said => self.by_id(id).await?.or(said),
-                };
-                self.adopt_back(contact.unwrap_or_else(|| Contact::unseen(id))).await.map(Some)
-            }
-            Err(refusal) if refusal.is_missing() => Ok(None),
-            // It was merged away: reading it tells where to.
-            Err(refusal) if matches!(refusal.status, Some(400 | 410)) => self.by_id(id).await,
-            Err(refusal) => Err(refusal.failure),
-        }
-    }
 }
 
 fn present(found: Result<Option<Contact>, Failure>) -> Result<Arc<Contact>, Miss> {
@@ -308,12 +232,6 @@ fn absent(found: Result<Arc<Contact>, Miss>) -> Result<Option<Arc<Contact>>, Fai
         Err(None) => Ok(None),
         Err(Some(failure)) => Err(failure),
     }
-}
-
-/// Whether a lead was made is not known yet.
-pub fn lead_unsettled() -> Failure {
-    let message = "a lead with this e-mail address may have been made, and the search does not show it yet";
-    Failure::new(Kind::Unknown, "lead_unsettled", message)
 }
 
 /// No contact is meant by what was given, yet.

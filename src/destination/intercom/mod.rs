@@ -21,6 +21,8 @@ use crate::yaml::{self, Node, Problems};
 
 pub mod actions;
 mod adopt;
+mod archive;
+mod asked;
 mod attribute;
 mod client;
 mod closed;
