@@ -265,6 +265,7 @@ mod tests {
     #[test]
     fn every_code_has_its_meaning_and_no_other_is_listed() {
         const NOT_CODES: &[&str] = &[
+            "company_there",
             "company_written",
             "contact_asked_for",
             "contact_brought",
