@@ -11,20 +11,18 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
-/// The variable that names the folder for its log, and makes this program the yardstick.
-pub const DIRECTORY: &str = "YARDSTICK_DIRECTORY";
-/// The variable that names the address it listens on.
-pub const ADDRESS: &str = "YARDSTICK_ADDRESS";
-
 type Append = (web::Bytes, oneshot::Sender<()>);
 
+/// The members of an event without which it is none.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Head<'a> {
+pub struct Head<'a> {
     #[serde(rename = "type", borrow)]
     kind: Option<Cow<'a, str>>,
     #[serde(borrow)]
     user_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    anonymous_id: Option<Cow<'a, str>>,
     #[serde(borrow)]
     message_id: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -37,29 +35,46 @@ struct Batch<'a> {
     batch: Vec<Head<'a>>,
 }
 
-fn is_whole(head: &Head<'_>) -> bool {
-    head.kind.is_some() && head.user_id.is_some() && head.message_id.is_some() && head.timestamp.is_some()
+/// Whether none of them is missing; one name of the person is enough.
+pub fn is_whole(head: &Head<'_>) -> bool {
+    let has_name = head.user_id.is_some() || head.anonymous_id.is_some();
+    head.kind.is_some() && has_name && head.message_id.is_some() && head.timestamp.is_some()
 }
 
-async fn single(body: web::Bytes, log: web::Data<mpsc::Sender<Append>>) -> HttpResponse {
+/// The file, as those see it who append.
+#[derive(Clone)]
+pub struct Log(mpsc::Sender<Append>);
+
+impl Log {
+    /// A new file in a folder, and the thread that writes it.
+    pub fn open(directory: &Path) -> Log {
+        let file = File::create(directory.join("bare.log")).expect("a file for the log");
+        let (log, waiting) = mpsc::channel::<Append>();
+        std::thread::spawn(move || group_commit(file, &waiting));
+        Log(log)
+    }
+
+    /// Appends what is good, and answers when it is on the disk.
+    pub async fn append(&self, good: bool, body: web::Bytes) -> HttpResponse {
+        if !good {
+            return HttpResponse::BadRequest().finish();
+        }
+        let (done, written) = oneshot::channel();
+        if self.0.send((body, done)).is_err() || written.await.is_err() {
+            return HttpResponse::ServiceUnavailable().finish();
+        }
+        HttpResponse::Ok().content_type("application/json").body(r#"{"success":true}"#)
+    }
+}
+
+async fn single(body: web::Bytes, log: web::Data<Log>) -> HttpResponse {
     let good = serde_json::from_slice::<Head<'_>>(&body).is_ok_and(|head| is_whole(&head));
-    append(good, body, &log).await
+    log.append(good, body).await
 }
 
-async fn batch(body: web::Bytes, log: web::Data<mpsc::Sender<Append>>) -> HttpResponse {
+async fn batch(body: web::Bytes, log: web::Data<Log>) -> HttpResponse {
     let good = serde_json::from_slice::<Batch<'_>>(&body).is_ok_and(|batch| batch.batch.iter().all(is_whole));
-    append(good, body, &log).await
-}
-
-async fn append(good: bool, body: web::Bytes, log: &mpsc::Sender<Append>) -> HttpResponse {
-    if !good {
-        return HttpResponse::BadRequest().finish();
-    }
-    let (done, written) = oneshot::channel();
-    if log.send((body, done)).is_err() || written.await.is_err() {
-        return HttpResponse::ServiceUnavailable().finish();
-    }
-    HttpResponse::Ok().content_type("application/json").body(r#"{"success":true}"#)
+    log.append(good, body).await
 }
 
 fn group_commit(mut file: File, waiting: &mpsc::Receiver<Append>) {
@@ -80,11 +95,8 @@ fn group_commit(mut file: File, waiting: &mpsc::Receiver<Append>) {
 }
 
 /// Serves until the process is killed.
-pub fn serve(directory: &Path) {
-    let address = std::env::var(ADDRESS).expect("the address is given with the folder");
-    let file = File::create(directory.join("bare.log")).expect("a file for the log");
-    let (log, waiting) = mpsc::channel::<Append>();
-    std::thread::spawn(move || group_commit(file, &waiting));
+pub fn serve(directory: &Path, address: &str) {
+    let log = Log::open(directory);
     let server = HttpServer::new(move || {
         App::new()
             .app_data(web::Data::new(log.clone()))

@@ -25,6 +25,8 @@ pub enum Amount {
     Percent(f64),
     /// So many for each event.
     Each(f64),
+    /// Seconds.
+    Seconds(f64),
 }
 
 /// A bound.
@@ -51,9 +53,11 @@ impl Figure {
 impl Amount {
     fn number(self) -> f64 {
         match self {
-            Amount::Times(number) | Amount::Mebibytes(number) | Amount::Percent(number) | Amount::Each(number) => {
-                number
-            }
+            Amount::Times(number)
+            | Amount::Mebibytes(number)
+            | Amount::Percent(number)
+            | Amount::Each(number)
+            | Amount::Seconds(number) => number,
         }
     }
 
@@ -63,6 +67,7 @@ impl Amount {
             Amount::Mebibytes(_) => format!("{number:.1} MiB"),
             Amount::Percent(_) => format!("{number:.1} %"),
             Amount::Each(_) => format!("{number:.3}"),
+            Amount::Seconds(_) => format!("{number:.2} s"),
         }
     }
 }

@@ -12,17 +12,19 @@ use crate::load::{self, Requests};
 use crate::process::{KEY, Process};
 use crate::trace;
 
-/// Rounds for each side, after one that does not count.
 /// A destination that is switched off, so that taking events is all there is to do.
 const OFF: &str = "destination: intercom\nenabled: false\nsettings: { region: us, access_token: t }\nmappings: []\n";
-
+/// Rounds for each side, after one that does not count.
 const ROUNDS: u64 = 5;
 
 /// How many calls there are, of how many events each.
-struct Load {
-    events_per_call: usize,
-    calls: usize,
-    connections: usize,
+pub struct Load {
+    /// Events in one call; several are a batch.
+    pub events_per_call: usize,
+    /// Calls in all.
+    pub calls: usize,
+    /// Connections that they are sent over.
+    pub connections: usize,
 }
 
 const SINGLE: Load = Load { events_per_call: 1, calls: 20_000, connections: 64 };
@@ -116,9 +118,19 @@ impl Rate {
 }
 
 impl Load {
-    /// The calls of a round; no two rounds have a message id in common.
-    fn requests(&self, round: u64) -> Requests {
-        let events = trace::texts(round + 1, self.calls * self.events_per_call);
+    /// Events in all.
+    pub fn events(&self) -> usize {
+        self.calls * self.events_per_call
+    }
+
+    /// The events of a round; no two rounds have a message id in common.
+    pub fn texts(&self, round: u64) -> Vec<String> {
+        trace::texts(round + 1, self.events())
+    }
+
+    /// The calls of a round.
+    pub fn requests(&self, round: u64) -> Requests {
+        let events = self.texts(round);
         let call = |events: &[String]| match events {
             [event] => load::post(&format!("/v1/{}", trace::kind(event)), KEY, event),
             events => load::post("/v1/batch", KEY, &format!(r#"{{"batch":[{}]}}"#, events.join(","))),
@@ -127,7 +139,7 @@ impl Load {
     }
 
     async fn run(&self, server: &Process, requests: Requests) -> Rate {
-        let events = (requests.len() * self.events_per_call) as f64;
+        let events = self.events() as f64;
         let before = server.processor_time();
         let took = load::closed_loop(server.address, self.connections, requests).await;
         let busy = server.processor_time() - before;

@@ -38,8 +38,8 @@ impl Connection {
         Ok(Connection { stream, buffer: Vec::with_capacity(4096) })
     }
 
-    /// Sends a request and waits for its answer, which must be 200.
-    pub async fn send(&mut self, request: &[u8]) {
+    /// Sends a request and waits for its answer, which must be 200; gives its body.
+    pub async fn send(&mut self, request: &[u8]) -> &[u8] {
         self.stream.write_all(request).await.expect("the server reads");
         self.buffer.clear();
         let (mut head, mut length) = (None, 0);
@@ -57,7 +57,7 @@ impl Connection {
                 }
             }
             if head.is_some_and(|head| self.buffer.len() >= head + length) {
-                return;
+                return &self.buffer[head.unwrap_or_default()..];
             }
             assert!(
                 self.stream.read_buf(&mut self.buffer).await.expect("an answer") > 0,

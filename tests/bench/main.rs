@@ -3,6 +3,7 @@
 //! Every figure compares two things on one machine in one run, in alternating rounds; the middle round counts.
 //! `cargo bench -- ingest` runs those whose name holds a word. A missed target is told, and is no failure.
 
+mod admin;
 mod bare;
 mod calls;
 mod figure;
@@ -10,7 +11,9 @@ mod idle;
 mod ingest;
 mod load;
 mod mapping;
+mod pending;
 mod process;
+mod standin;
 mod trace;
 
 use figure::Figure;
@@ -27,12 +30,12 @@ const BENCHMARKS: &[Benchmark] = &[
     ("ingest latency", ingest::latency),
     ("calls", calls::calls),
     ("idle", idle::idle),
+    ("pending", pending::pending),
 ];
 
 fn main() {
-    // This program is also the yardstick that it measures against, as a process of its own.
-    if let Some(directory) = std::env::var_os(bare::DIRECTORY) {
-        return bare::serve(directory.as_ref());
+    if is_played() {
+        return;
     }
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let is_wanted = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
@@ -40,4 +43,16 @@ fn main() {
     for (_, run) in BENCHMARKS.iter().filter(|(name, _)| is_wanted(name)) {
         run().iter().for_each(|figure| println!("{figure}"));
     }
+}
+
+/// This program is also what it measures against and what is delivered to, as processes of their own.
+fn is_played() -> bool {
+    let variable = |name: &str| std::env::var(name).ok();
+    let Some(address) = variable(process::ADDRESS) else { return false };
+    let directory = variable(process::DIRECTORY).expect("a folder is given with the address");
+    match variable(standin::MOOD) {
+        Some(mood) => standin::serve(&address, &mood),
+        None => bare::serve(directory.as_ref(), &address),
+    }
+    true
 }

@@ -1,61 +1,142 @@
 //! A server that is measured: a process of its own, in a folder of its own, on the disk this was built on.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::bare;
+use crate::admin;
 use crate::load::Connection;
+use crate::mapping;
+use crate::standin;
 
+/// The variable that names the address on which this program is to play another part than its own.
+pub const ADDRESS: &str = "PLAYED_ADDRESS";
+/// The variable that names the folder it may use.
+pub const DIRECTORY: &str = "PLAYED_DIRECTORY";
 /// The write key that calls carry.
 pub const KEY: &str = "key";
 
-/// A running server; ended when dropped.
+/// The destination file that is shipped, for a destination at `address`.
+pub fn shipped(address: SocketAddr) -> String {
+    let file = mapping::SHIPPED.replace("${INTERCOM_ACCESS_TOKEN}", "token");
+    file.replace("  region: us\n", &format!("  base_url: http://{address}\n"))
+}
+
+/// Where a router lives: its settings, its destination file and its data, from one start to the next.
+pub struct Home {
+    directory: TempDir,
+    ingest: SocketAddr,
+    /// Where metrics, health and deliveries are served.
+    pub admin: SocketAddr,
+}
+
+impl Home {
+    /// A new one with this destination file.
+    pub fn new(destination: &str) -> Home {
+        let home = Home { directory: directory(), ingest: free_address(), admin: free_address() };
+        let mappings = home.directory.path().join("mappings");
+        std::fs::create_dir(&mappings).expect("a folder for mappings");
+        std::fs::write(mappings.join("intercom.yaml"), destination).expect("a destination file");
+        // However much is waiting, taking more is part of what is measured.
+        let settings = format!(
+            "data_dir: {0}/data\nmappings_dir: {0}/mappings\nsources: {{ website: {{ write_key: {KEY} }} }}\n\
+             ingest: {{ listen: {1}, backlog_max: 100000000 }}\nadmin: {{ listen: {2} }}\n",
+            home.directory.path().display(),
+            home.ingest,
+            home.admin,
+        );
+        std::fs::write(home.settings(), settings).expect("a settings file");
+        home
+    }
+
+    /// The folder of its store.
+    pub fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// What it says of itself while it runs.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(log(self.directory.path())).unwrap_or_default()
+    }
+
+    fn settings(&self) -> PathBuf {
+        self.directory.path().join("interline.yaml")
+    }
+
+    /// Starts the router here as it is run, and waits until it is ready: until `/readyz`, which says whether events can be
+    /// taken, is 200.
+    pub async fn start(&self) -> Process {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_interline"));
+        command.args(["serve", "--config"]).arg(self.settings());
+        let mut process = Process::start(command, self.ingest, self.directory.path());
+        admin::get(self.admin, "/readyz").await;
+        process.ready_after = process.began.elapsed();
+        process.start_cost = process.processor_time();
+        process
+    }
+}
+
+/// A running server; killed when dropped.
 pub struct Process {
     child: Child,
     /// Where calls go.
     pub address: SocketAddr,
-    _directory: TempDir,
+    /// How long after it was begun the router was ready.
+    pub ready_after: Duration,
+    /// Processor time it had used by then.
+    pub start_cost: Duration,
+    began: Instant,
+    _directory: Option<TempDir>,
 }
 
 impl Process {
-    /// The router as it is run, with this destination file.
+    /// The router as it is run, with this destination file, in a folder that goes with it.
     pub async fn interline(destination: &str) -> Process {
-        let directory = directory();
-        let (address, admin) = (free_address(), free_address());
-        let mappings = directory.path().join("mappings");
-        std::fs::create_dir(&mappings).expect("a folder for mappings");
-        std::fs::write(mappings.join("intercom.yaml"), destination).expect("a destination file");
-        let settings = format!(
-            "data_dir: {0}/data\nmappings_dir: {0}/mappings\nsources: {{ website: {{ write_key: {KEY} }} }}\n\
-             ingest: {{ listen: {address} }}\nadmin: {{ listen: {admin} }}\n",
-            directory.path().display()
-        );
-        let file = directory.path().join("interline.yaml");
-        std::fs::write(&file, settings).expect("a settings file");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_interline"));
-        command.args(["serve", "--config"]).arg(file);
-        let process = Process::start(command, address, directory);
-        reach(admin).await.send(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
-        process
+        let home = Home::new(destination);
+        let process = home.start().await;
+        process.keeping(home.directory)
     }
 
     /// The yardstick for ingest.
     pub async fn bare() -> Process {
-        let (directory, address) = (directory(), free_address());
-        let mut command = Command::new(std::env::current_exe().expect("this program"));
-        command.env(bare::DIRECTORY, directory.path()).env(bare::ADDRESS, address.to_string());
-        let process = Process::start(command, address, directory);
-        drop(reach(address).await);
-        process
+        Process::play(None, &[]).await
     }
 
-    fn start(mut command: Command, address: SocketAddr, directory: TempDir) -> Process {
-        let log = std::fs::File::create(directory.path().join("log")).expect("a log file");
+    /// A destination without latency, at `address` or at one that is free.
+    pub async fn stand_in(address: Option<SocketAddr>, mood: standin::Mood) -> Process {
+        Process::play(address, &[(standin::MOOD, mood.name())]).await
+    }
+
+    /// This program in another part.
+    async fn play(address: Option<SocketAddr>, part: &[(&str, &str)]) -> Process {
+        let (directory, address) = (directory(), address.unwrap_or_else(free_address));
+        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        command.env(DIRECTORY, directory.path()).env(ADDRESS, address.to_string()).envs(part.iter().copied());
+        let process = Process::start(command, address, directory.path());
+        drop(reach(address).await);
+        process.keeping(directory)
+    }
+
+    fn start(mut command: Command, address: SocketAddr, directory: &Path) -> Process {
+        let log = std::fs::File::options().create(true).append(true).open(log(directory)).expect("a log file");
         let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        Process { child: command.spawn().expect("the server starts"), address, _directory: directory }
+        let began = Instant::now();
+        let child = command.spawn().expect("the server starts");
+        Process { child, address, ready_after: Duration::ZERO, start_cost: Duration::ZERO, began, _directory: None }
+    }
+
+    /// The same, with a folder that goes when it goes.
+    fn keeping(mut self, directory: TempDir) -> Process {
+        self._directory = Some(directory);
+        self
+    }
+
+    /// Time since it was begun.
+    pub fn age(&self) -> Duration {
+        self.began.elapsed()
     }
 
     /// Processor time it has used, from `/proc`.
@@ -69,9 +150,12 @@ impl Process {
 
     /// Mebibytes that are resident.
     pub fn resident(&self) -> f64 {
-        let status = self.proc("status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("status tells the memory");
-        line.trim().trim_end_matches(" kB").parse::<f64>().expect("a number of kB") / 1024.0
+        self.status("VmRSS:") / 1024.0
+    }
+
+    /// Mebibytes that were resident at any time, at most.
+    pub fn resident_max(&self) -> f64 {
+        self.status("VmHWM:") / 1024.0
     }
 
     /// How often its threads went to sleep and were woken.
@@ -83,6 +167,13 @@ impl Process {
             line.trim().parse::<u64>().ok()
         });
         switches.sum()
+    }
+
+    /// A number in what Linux says of it; of memory in kB.
+    fn status(&self, name: &str) -> f64 {
+        let status = self.proc("status");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("status tells it");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
     fn proc(&self, name: &str) -> String {
@@ -97,6 +188,10 @@ impl Drop for Process {
     }
 }
 
+fn log(directory: &Path) -> PathBuf {
+    directory.join("log")
+}
+
 fn directory() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder beside the build")
 }
@@ -105,7 +200,8 @@ fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
 }
 
-async fn reach(address: SocketAddr) -> Connection {
+/// Connects as soon as somebody listens.
+pub async fn reach(address: SocketAddr) -> Connection {
     let patience = async {
         loop {
             match Connection::open(address).await {
@@ -114,5 +210,5 @@ async fn reach(address: SocketAddr) -> Connection {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), patience).await.expect("the server listens within 20 s")
+    tokio::time::timeout(Duration::from_secs(60), patience).await.expect("the server listens within a minute")
 }

@@ -29,7 +29,8 @@ pub fn start() -> Timestamp {
     instant::parse("2026-01-01T00:00:00Z").expect("a date")
 }
 
-fn event(text: &str) -> Event {
+/// The same of one call.
+pub fn event(text: &str) -> Event {
     let call = json::parse(text.as_bytes()).expect("the sample is JSON");
     let member = |name| call.get(name).and_then(Json::as_str).expect("every call of the sample has it");
     let timestamp = instant::parse(member("timestamp")).expect("the sample has dates");
