@@ -1,8 +1,12 @@
 //! What a running router says of itself, and what it can be told.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::process::reach;
+
+/// How often it is asked: asking costs the service processor time as well.
+const EVERY: Duration = Duration::from_millis(250);
 
 /// What stands at `path`; waits until somebody answers.
 pub async fn get(admin: SocketAddr, path: &str) -> String {
@@ -37,5 +41,12 @@ impl Metrics {
             |line: &str| line.rsplit(' ').next().and_then(|value| value.parse::<f64>().ok()).unwrap_or_default();
         // The sum of nothing is -0.
         self.0.lines().filter(is_meant).map(value).sum::<f64>() + 0.0
+    }
+}
+
+/// Waits until so many deliveries have ended.
+pub async fn settled(admin: SocketAddr, deliveries: usize) {
+    while Metrics::now(admin).await.sum("deliveries_total", "") < deliveries as f64 {
+        tokio::time::sleep(EVERY).await;
     }
 }

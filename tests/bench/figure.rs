@@ -27,6 +27,8 @@ pub enum Amount {
     Each(f64),
     /// Seconds.
     Seconds(f64),
+    /// So many in a second.
+    PerSecond(f64),
 }
 
 /// A bound.
@@ -57,7 +59,8 @@ impl Amount {
             | Amount::Mebibytes(number)
             | Amount::Percent(number)
             | Amount::Each(number)
-            | Amount::Seconds(number) => number,
+            | Amount::Seconds(number)
+            | Amount::PerSecond(number) => number,
         }
     }
 
@@ -68,6 +71,7 @@ impl Amount {
             Amount::Percent(_) => format!("{number:.1} %"),
             Amount::Each(_) => format!("{number:.3}"),
             Amount::Seconds(_) => format!("{number:.2} s"),
+            Amount::PerSecond(_) => format!("{number:.0}/s"),
         }
     }
 }

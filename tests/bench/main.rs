@@ -6,6 +6,7 @@
 mod admin;
 mod bare;
 mod calls;
+mod end_to_end;
 mod figure;
 mod idle;
 mod ingest;
@@ -13,6 +14,7 @@ mod load;
 mod mapping;
 mod pending;
 mod process;
+mod relay;
 mod standin;
 mod trace;
 
@@ -31,6 +33,8 @@ const BENCHMARKS: &[Benchmark] = &[
     ("calls", calls::calls),
     ("idle", idle::idle),
     ("pending", pending::pending),
+    ("end to end single", end_to_end::single),
+    ("end to end batches", end_to_end::batches),
 ];
 
 fn main() {
@@ -50,9 +54,10 @@ fn is_played() -> bool {
     let variable = |name: &str| std::env::var(name).ok();
     let Some(address) = variable(process::ADDRESS) else { return false };
     let directory = variable(process::DIRECTORY).expect("a folder is given with the address");
-    match variable(standin::MOOD) {
-        Some(mood) => standin::serve(&address, &mood),
-        None => bare::serve(directory.as_ref(), &address),
+    match (variable(standin::MOOD), variable(relay::DESTINATION)) {
+        (Some(mood), _) => standin::serve(&address, &mood),
+        (None, Some(destination)) => relay::serve(directory.as_ref(), &address, &destination),
+        (None, None) => bare::serve(directory.as_ref(), &address),
     }
     true
 }

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use crate::admin;
 use crate::load::Connection;
 use crate::mapping;
+use crate::relay;
 use crate::standin;
 
 /// The variable that names the address on which this program is to play another part than its own.
@@ -103,6 +104,11 @@ impl Process {
     /// The yardstick for ingest.
     pub async fn bare() -> Process {
         Process::play(None, &[]).await
+    }
+
+    /// The yardstick for the whole way, with a destination at `address`.
+    pub async fn relay(address: SocketAddr) -> Process {
+        Process::play(None, &[(relay::DESTINATION, &address.to_string())]).await
     }
 
     /// A destination without latency, at `address` or at one that is free.
