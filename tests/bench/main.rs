@@ -1,7 +1,8 @@
 //! The benchmarks: `cargo bench` prints one table of what is reached and what is to be reached.
 //!
 //! Every figure compares two things on one machine in one run, in alternating rounds; the middle round counts.
-//! `cargo bench -- ingest` runs those whose name holds a word. A missed target is told, and is no failure.
+//! `cargo bench -- ingest` runs those whose name holds a word; `cargo bench -- soak` one that runs only when it is named. A
+//! missed target is told, and is no failure.
 
 mod admin;
 mod bare;
@@ -15,6 +16,7 @@ mod mapping;
 mod pending;
 mod process;
 mod relay;
+mod soak;
 mod standin;
 mod trace;
 
@@ -37,14 +39,19 @@ const BENCHMARKS: &[Benchmark] = &[
     ("end to end batches", end_to_end::batches),
 ];
 
+/// Those that take long, and run only when they are named.
+const NAMED: &[Benchmark] = &[("soak", soak::soak)];
+
 fn main() {
     if is_played() {
         return;
     }
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let is_wanted = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
+    let is_named = |name: &str| words.iter().any(|word| name.contains(word.as_str()));
+    let usual = BENCHMARKS.iter().filter(|(name, _)| words.is_empty() || is_named(name));
+    let named = NAMED.iter().filter(|(name, _)| is_named(name));
     println!("{}", figure::heading());
-    for (_, run) in BENCHMARKS.iter().filter(|(name, _)| is_wanted(name)) {
+    for (_, run) in usual.chain(named) {
         run().iter().for_each(|figure| println!("{figure}"));
     }
 }

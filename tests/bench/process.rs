@@ -37,19 +37,24 @@ pub struct Home {
 impl Home {
     /// A new one with this destination file.
     pub fn new(destination: &str) -> Home {
+        Home::with(destination, "")
+    }
+
+    /// The same with further settings.
+    pub fn with(destination: &str, settings: &str) -> Home {
         let home = Home { directory: directory(), ingest: free_address(), admin: free_address() };
         let mappings = home.directory.path().join("mappings");
         std::fs::create_dir(&mappings).expect("a folder for mappings");
         std::fs::write(mappings.join("intercom.yaml"), destination).expect("a destination file");
         // However much is waiting, taking more is part of what is measured.
-        let settings = format!(
+        let text = format!(
             "data_dir: {0}/data\nmappings_dir: {0}/mappings\nsources: {{ website: {{ write_key: {KEY} }} }}\n\
-             ingest: {{ listen: {1}, backlog_max: 100000000 }}\nadmin: {{ listen: {2} }}\n",
+             ingest: {{ listen: {1}, backlog_max: 100000000 }}\nadmin: {{ listen: {2} }}\n{settings}",
             home.directory.path().display(),
             home.ingest,
             home.admin,
         );
-        std::fs::write(home.settings(), settings).expect("a settings file");
+        std::fs::write(home.settings(), text).expect("a settings file");
         home
     }
 
@@ -116,6 +121,17 @@ impl Process {
         Process::play(address, &[(standin::MOOD, mood.name())]).await
     }
 
+    /// The stand-in Intercom that is part of the product, with the rate limit of the real one.
+    pub async fn sandbox() -> Process {
+        let (directory, address) = (directory(), free_address());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_interline"));
+        command.args(["sandbox", "--search-lag", "2", "--set", "journal_entries_max=1000", "--listen"]);
+        command.arg(address.to_string());
+        let process = Process::start(command, address, directory.path());
+        drop(reach(address).await);
+        process.keeping(directory)
+    }
+
     /// This program in another part.
     async fn play(address: Option<SocketAddr>, part: &[(&str, &str)]) -> Process {
         let (directory, address) = (directory(), address.unwrap_or_else(free_address));
@@ -162,6 +178,16 @@ impl Process {
     /// Mebibytes that were resident at any time, at most.
     pub fn resident_max(&self) -> f64 {
         self.status("VmHWM:") / 1024.0
+    }
+
+    /// Its threads.
+    pub fn threads(&self) -> f64 {
+        self.status("Threads:")
+    }
+
+    /// The files and sockets it has open.
+    pub fn handles(&self) -> f64 {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("this runs on Linux").count() as f64
     }
 
     /// How often its threads went to sleep and were woken.
