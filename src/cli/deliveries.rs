@@ -102,11 +102,8 @@ pub(super) async fn paged(
 pub(super) fn list(answer: &Value, name: &str) {
     const HEADS: [&str; 7] = ["id", "status", "destination", "mapping", "attempts", "accepted_at", "why"];
     let rows = answer[name].as_array().into_iter().flatten().map(|row| {
-        let why = ["reason", "code"].iter().find_map(|name| row["status"][*name].as_str());
         let cells = [&row["id"], &row["status"]["is"], &row["destination"], &row["mapping"], &row["attempts"]];
-        let carried = row["carried_by"].as_str().map(|id| format!("carried by {id}"));
-        let why = carried.or(why.map(str::to_owned)).unwrap_or_default();
-        let last = [time(&row["accepted_at"]), why];
+        let last = [time(&row["accepted_at"]), why(row)];
         cells.into_iter().map(plain).chain(last).collect()
     });
     let rows: Vec<Vec<String>> = rows.collect();
@@ -117,6 +114,13 @@ pub(super) fn list(answer: &Value, name: &str) {
         Some(next) => eprintln!("{count} shown; --before {next} goes on"),
         None => eprintln!("{}", super::report::counted(count, "row")),
     }
+}
+
+/// Why a delivery stands where it does: the status's word for it, or with which one it was brought.
+pub(super) fn why(delivery: &Value) -> String {
+    let carrier = delivery["carried_by"].as_str().map(|id| format!("carried by {id}"));
+    let word = || ["reason", "code"].iter().find_map(|name| delivery["status"][*name].as_str());
+    carrier.unwrap_or_else(|| word().unwrap_or_default().to_owned())
 }
 
 /// The whole story of one.

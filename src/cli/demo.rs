@@ -217,10 +217,11 @@ fn ending(owed: &Owed) -> String {
             attempt.exchanges.iter().map(|one| format!("{} {} {}", one.method, one.path, one.status.unwrap_or(0)));
         said.collect::<Vec<_>>().join(", ")
     });
-    match &owed.progress.status {
-        Status::DeadLetter { code, message, .. } => format!("dead letter: {code}: {message}"),
-        Status::Skipped { reason, .. } => format!("skipped: {reason}"),
-        status => format!("{}: {}", status.name(), requests.unwrap_or_default()),
+    match (&owed.progress.status, owed.progress.carried_by) {
+        (status, Some(carrier)) => format!("{}: carried by {carrier}", status.name()),
+        (Status::DeadLetter { code, message, .. }, None) => format!("dead letter: {code}: {message}"),
+        (Status::Skipped { reason, .. }, None) => format!("skipped: {reason}"),
+        (status, None) => format!("{}: {}", status.name(), requests.unwrap_or_default()),
     }
 }
 

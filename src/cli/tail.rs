@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::Value;
 
+use super::deliveries::why;
 use super::filters::{Who, given, query};
 use super::remote::Remote;
 use super::{Format, Verdict, print, runtime};
@@ -73,11 +74,17 @@ fn readable(line: &str) -> String {
             who.to_owned(),
         ]
     } else if let Some(delivery) = seen.get("delivery") {
-        let status = &delivery["status"];
-        let why = ["reason", "code"].iter().find_map(|name| status[*name].as_str()).unwrap_or_default();
         let (id, destination, mapping) =
             (text(&delivery["id"]), text(&delivery["destination"]), text(&delivery["mapping"]));
-        vec![text(&seen["at"]), "delivery".to_owned(), id, destination, mapping, text(&status["is"]), why.to_owned()]
+        vec![
+            text(&seen["at"]),
+            "delivery".to_owned(),
+            id,
+            destination,
+            mapping,
+            text(&delivery["status"]["is"]),
+            why(delivery),
+        ]
     } else {
         return format!("{} lines were missed: this reader is too slow", seen["missed"]);
     };
@@ -99,6 +106,10 @@ mod tests {
         check(
             r#"{"at":"2026-01-31T12:00:00.000Z","delivery":{"id":"4.0","destination":"crm","mapping":"Track","status":{"is":"waiting","reason":"timeout"}}}"#,
             "2026-01-31T12:00:00.000Z  delivery  4.0  crm  Track  waiting  timeout",
+        );
+        check(
+            r#"{"at":"2026-01-31T12:00:00.000Z","delivery":{"id":"4.0","destination":"crm","mapping":"Track","status":{"is":"delivered"},"carried_by":"3.0"}}"#,
+            "2026-01-31T12:00:00.000Z  delivery  4.0  crm  Track  delivered  carried by 3.0",
         );
     }
 }

@@ -88,11 +88,14 @@ impl Live {
             return;
         }
         let delivery = &owed.delivery;
-        let text = json!({ "at": self.now(), "delivery": {
+        let mut text = json!({ "at": self.now(), "delivery": {
             "id": owed.id.to_string(), "source": &*delivery.source, "destination": &*delivery.destination,
             "mapping": &*delivery.mapping, "action": &*delivery.action, "status": owed.progress.status,
             "attempts": owed.progress.attempts,
         } });
+        if let Some(carrier) = owed.progress.carried_by {
+            text["delivery"]["carried_by"] = json!(carrier);
+        }
         let about = (delivery.destination.clone(), delivery.mapping.clone(), owed.progress.status.name());
         let (source, keys) = (delivery.source.clone(), delivery.keys.clone());
         self.tell(Line { source, keys, delivery: Some(about), text: text.to_string() });

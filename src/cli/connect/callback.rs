@@ -56,7 +56,11 @@ impl Callback {
                     let (stream, _) = accepted?;
                     visits.spawn(visit(stream, self.path.clone(), self.state.clone()));
                 }
-                Some(Ok(Some(answer))) = visits.join_next() => return Ok(answer),
+                Some(visited) = visits.join_next() => {
+                    if let Ok(Some(answer)) = visited {
+                        return Ok(answer);
+                    }
+                }
             }
         }
     }
@@ -158,6 +162,21 @@ mod tests {
         check("/callback?code=&state=s1", None);
         check("/other?code=abc&state=s1", None);
         check("/favicon.ico", None);
+    }
+
+    #[tokio::test]
+    async fn what_comes_with_the_answer_does_not_hide_it() {
+        for _ in 0..50 {
+            let callback = Callback::listen("127.0.0.1:0".parse().unwrap(), "/callback", "s1").await.unwrap();
+            let mut visitors = Vec::new();
+            for target in ["/favicon.ico", "/robots.txt", "/callback?code=c&state=s1", "/favicon.ico"] {
+                let mut stream = TcpStream::connect(callback.address().unwrap()).await.unwrap();
+                stream.write_all(format!("GET {target} HTTP/1.1\r\n\r\n").as_bytes()).await.unwrap();
+                visitors.push(stream);
+            }
+            let answer = timeout(Duration::from_secs(60), callback.answer()).await.expect("it is heard").unwrap();
+            assert_eq!(answer, Answer::Code("c".to_owned()));
+        }
     }
 
     #[test]
