@@ -71,7 +71,7 @@ pub(super) struct Conductor {
     window: Window,
     is_probe_due: bool,
     under_way: BTreeSet<Id>,
-    /// Opened again before it was heard that they had ended.
+    /// Opened again while something of the same event is under way, perhaps before it was heard that they had ended.
     reopened: Vec<Joining>,
     /// Bytes of payloads in memory.
     held: usize,
@@ -201,11 +201,19 @@ impl Conductor {
         }
         carried.into_iter().for_each(|id| self.finish_carried(id));
         self.under_way.remove(&id);
-        let again = self.reopened.extract_if(.., |one| one.id == id).next();
-        if let Some(one) = again.filter(|_| is_settled) {
-            self.admit_again(one, now);
+        if !self.is_under_way(id.position) {
+            let again: Vec<Joining> = self.reopened.extract_if(.., |one| one.id.position == id.position).collect();
+            for one in again.into_iter().filter(|one| one.id != id || is_settled) {
+                self.admit_again(one, now);
+            }
         }
         self.window.something_moved();
+    }
+
+    /// Whether a delivery of an event is being attempted.
+    fn is_under_way(&self, position: Position) -> bool {
+        let first = Id { position, number: 0 };
+        self.under_way.range(first..).next().is_some_and(|id| id.position == position)
     }
 
     /// A probe has ended.

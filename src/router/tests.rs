@@ -146,8 +146,17 @@ fn connection(
 }
 
 fn around(destination: Arc<dyn Destination>, name: &str, mark: &str) -> Arc<Connection> {
+    mapped(destination, name, mark, &["m"])
+}
+
+/// The same with several mappings, which do the same.
+fn mapped(destination: Arc<dyn Destination>, name: &str, mark: &str, mappings: &[&str]) -> Arc<Connection> {
+    let fields = format!("{{ event_name: \"{{{{ event }}}}{mark}\", created_at: 0 }}");
+    let mapping = |name: &&str| format!("{{ name: {name}, action: track_event, defaults: false, fields: {fields} }}");
+    let mappings: Vec<String> = mappings.iter().map(mapping).collect();
     let text = format!(
-        "destination: intercom\nsettings: {{ region: us, access_token: t }}\nmappings: [{{ name: m, action: track_event, defaults: false, fields: {{ event_name: \"{{{{ event }}}}{mark}\", created_at: 0 }} }}]"
+        "destination: intercom\nsettings: {{ region: us, access_token: t }}\nmappings: [{}]",
+        mappings.join(", ")
     );
     let lookup = Lookup { environment: &|_| None, file: &|_| Err(String::new()), missing: Missing::Refused };
     let mappings = destination::compile(&text, &format!("{name}.yaml"), None, lookup).unwrap().mappings;

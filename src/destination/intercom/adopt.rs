@@ -56,6 +56,7 @@ impl Client {
         let adopted = match user.email.clone().filter(|_| is_user) {
             Some(email) => match self.lead_by_email(&email).await?.filter(|lead| lead.id != user.id) {
                 Some(lead) => self.merge_lead(&lead, &user, &email).await?,
+                None if self.is_lead_open(&email).await => return Err(lead_unsettled()),
                 None => None,
             },
             None => None,

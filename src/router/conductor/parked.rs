@@ -65,6 +65,13 @@ impl Conductor {
         people(keys).flat_map(|key| self.outside.line(key)).filter(older).any(shares_company)
     }
 
+    /// The same of one that came too early when memory was full, and went to the shelf.
+    pub(super) fn follows_one_on_the_shelf(&self, position: Position) -> bool {
+        let keys = &self.turns[&position].keys;
+        let id = Id { position, number: 0 };
+        keys.iter().any(|key| key % 2 == 1) && people(keys).any(|key| self.window.is_parked_before(key, id))
+    }
+
     /// An event's deliveries leave their line together, to wait behind a parked one.
     pub(super) fn park_all(&mut self, position: Position) {
         let Some(turn) = self.leave_lanes(position) else { return };

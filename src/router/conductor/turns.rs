@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::parked::{Parked, people};
 use super::{Alarm, Begin, Behind, Conductor, size};
@@ -12,6 +13,9 @@ use crate::store::Owed;
 
 /// The most that may be brought with one.
 const BEHIND_MAX: usize = 64;
+
+/// Until it is looked again whether a parked one that must come first is in memory.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The open deliveries of one event, brought one after the other while the event has its turn.
 pub(super) struct Turn {
@@ -32,6 +36,13 @@ impl Conductor {
         }
         if self.is_after_a_parked_one(position) {
             self.held_back.push(position);
+            return None;
+        }
+        if self.follows_one_on_the_shelf(position) {
+            // It keeps its line: those behind it must not pass. The other one is asked for.
+            let keys = self.turns[&position].keys.clone();
+            self.window.want(people(&keys));
+            self.rest(position, now + PATIENCE);
             return None;
         }
         let turn = self.turns.get_mut(&position).expect("who stands in a line has a turn");
@@ -57,11 +68,16 @@ impl Conductor {
             let next = &self.turns[&position];
             let is_directly = others.iter_mut().all(|line| line.next() == Some(position));
             let has_same_keys = next.keys.iter().all(|key| turn.keys.contains(key));
-            let is_held_back = || self.follows_a_parked_one(position) || self.is_after_a_parked_one(position);
-            if before.deliveries.len() != 1 || !is_directly || !has_same_keys || is_held_back() {
+            let (id, owed) = next.deliveries.front().expect("a turn has deliveries");
+            // What came too early goes when the one before has gone, and so before this one.
+            let comes_first = |key| {
+                let mut outside = self.outside.line(key);
+                outside.any(|id| id.position < position) || self.window.is_parked_before(key, *id)
+            };
+            let is_free = || !people(&next.keys).any(comes_first);
+            if before.deliveries.len() != 1 || !is_directly || !has_same_keys || !is_free() {
                 break;
             }
-            let (id, owed) = next.deliveries.front().expect("a turn has deliveries");
             behind.push((*id, owed.clone()));
             if behind.len() == BEHIND_MAX {
                 break;
@@ -118,6 +134,10 @@ impl Conductor {
 
     /// One was brought with another, and has ended with it. It may be on the shelf meanwhile.
     pub(super) fn finish_carried(&mut self, id: Id) {
+        // If something comes before it, that it has ended is found when its turn comes.
+        if self.turns.contains_key(&id.position) && !self.lanes.has_turn(id.position) {
+            return;
+        }
         self.ended(id);
         let Some(turn) = self.turns.get_mut(&id.position) else { return };
         let Some(at) = turn.deliveries.iter().position(|(one, _)| *one == id) else { return };

@@ -244,7 +244,7 @@ impl Conductor {
         for one in joining {
             self.open += 1;
             self.window.told = self.window.told.max(Some(one.id));
-            match self.under_way.contains(&one.id) {
+            match self.is_under_way(one.id.position) {
                 true => self.reopened.push(one),
                 false => self.admit_again(one, now),
             }

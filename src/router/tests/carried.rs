@@ -1,6 +1,7 @@
 //! Updates that wait one directly behind the other, made one.
 
 use super::*;
+use crate::delivery::by_hand::{Deed, Handling};
 use crate::delivery::{Id, Status};
 
 /// Makes two events one by their names; none with one called `apart`.
@@ -130,4 +131,33 @@ async fn who_is_removed_while_waiting_is_in_nothing_that_is_sent() {
     gate.add_permits(10);
     is(engine.next().await, "to", "A");
     is(engine.next().await, "to", "C");
+}
+
+#[tokio::test]
+async fn what_is_opened_again_beside_one_that_carries_others_waits_for_it() {
+    let gate = shut();
+    let refusal = Failure::rejected("payload_rejected", "no");
+    let mut engine = Engine::start(|began| {
+        let script = Mutex::new([refusal].into());
+        let scripted = Scripted { name: "to", began: began.clone(), gate: gate.clone(), script };
+        vec![mapped(Arc::new(Merging(scripted)), "intercom", "", &["m", "n"])]
+    })
+    .await;
+    engine.accept(&["A"]).await;
+    is(engine.next().await, "to", "A");
+    engine.accept(&["B"]).await;
+    heard(&engine, 4).await;
+    gate.add_permits(1);
+    engine.ends(1, "dead_letter").await;
+    // The second delivery of A; behind it both of B wait, the first of which is brought along.
+    is(engine.next().await, "to", "A+B");
+    let handling =
+        Handling { ids: ids(&[1]), deed: Deed::Retry, by: "ann".to_owned(), dry_run: false, overwrite: true };
+    engine.router.letters().handle(handling).await.unwrap();
+    heard(&engine, 4).await;
+    gate.add_permits(10);
+    is(engine.next().await, "to", "B");
+    is(engine.next().await, "to", "A");
+    engine.ends(1, "delivered").await;
+    assert!(engine.store.open(None, None, 9).await.unwrap().is_empty());
 }

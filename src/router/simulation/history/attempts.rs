@@ -83,7 +83,8 @@ impl History {
         let outcome = progress.story.last().map(|attempt| attempt.outcome.to_string()).unwrap_or_default();
         self.tell(|_| format!("  {id} {outcome}: {:?}", progress.status));
         if outcome != "too_early" {
-            if outcome != "throttled" && outcome != "unauthorized" {
+            // Who has waited long enough has, whatever comes between.
+            if outcome != "throttled" && outcome != "unauthorized" && !progress.waited_out {
                 self.too_early_since.remove(&id);
             }
             return Ok(());
