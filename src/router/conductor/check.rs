@@ -36,7 +36,8 @@ impl Conductor {
             return Err(format!("{lined} in lines (counted {}) and {parked} outside, with {bounds:?}", self.lined));
         }
         let (mut passed_lined, mut passed_parked) = (BTreeSet::new(), BTreeSet::new());
-        for one in open.iter().filter(|one| Some(one.id) <= self.window.frontier) {
+        let is_to_come = |one: &&Joining| self.reopened.iter().any(|again| again.id == one.id);
+        for one in open.iter().filter(|one| Some(one.id) <= self.window.frontier && !is_to_come(one)) {
             let is_behind = match self.is_outside(one.id) {
                 true => people(&one.keys).find(|key| passed_parked.contains(key)),
                 false => one.keys.iter().copied().find(|key| passed_lined.contains(key)),
