@@ -56,9 +56,7 @@ impl Client {
         }
         let names = Identity::new(contact.external_id.as_deref(), contact.email.as_deref());
         self.forget(contact, &names).await;
-        if let Some(email) = &contact.email {
-            self.service.ledger.strike(email, self.now().as_second()).await;
-        }
+        self.service.ledger.strike(&contact.id, contact.email.as_deref(), self.now().as_second()).await;
         match self.call(Call::new("GET /contacts/{id}", &[&contact.id])?).await {
             Ok(_) => Err(Failure::rejected("still_there", format!("intercom still shows the contact {}", contact.id))),
             Err(refusal) if refusal.is_missing() => {

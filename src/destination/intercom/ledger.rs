@@ -65,7 +65,9 @@ pub struct Ledger {
     /// Lines that nobody has written yet.
     waiting: Mutex<String>,
     turn: tokio::sync::Mutex<()>,
-    in_trouble: AtomicBool,
+    /// Whether the last reading, or the last writing, failed.
+    cannot_read: AtomicBool,
+    cannot_write: AtomicBool,
 }
 
 struct File {
@@ -99,7 +101,8 @@ impl Ledger {
             Arc::new(File { memory: memory.clone(), lag_secs, lines_max: LINES_MAX, read: Mutex::default() })
         });
         let (waiting, turn) = (Mutex::default(), tokio::sync::Mutex::default());
-        Ledger { name: name.clone(), file, waiting, turn, in_trouble: AtomicBool::new(false) }
+        let (cannot_read, cannot_write) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ledger { name: name.clone(), file, waiting, turn, cannot_read, cannot_write }
     }
 
     /// The contacts that an address was written to, oldest first.
@@ -126,7 +129,7 @@ impl Ledger {
 
     fn look<T>(&self, now: i64, at: impl FnOnce(&Read) -> T) -> Option<T> {
         let read = self.file.as_ref()?.read(now).map(|read| at(&read));
-        self.tell(read)
+        self.tell(read, &self.cannot_read)
     }
 
     /// Notes something of an address, on stable storage.
@@ -140,20 +143,20 @@ impl Ledger {
             return;
         }
         let written = tokio::task::spawn_blocking(move || file.write(&lines, now)).await;
-        self.tell(written.expect("writing does not panic"));
+        self.tell(written.expect("writing does not panic"), &self.cannot_write);
     }
 
-    /// Takes out all that is noted of an address.
-    pub async fn strike(&self, email: &str, now: i64) {
+    /// Takes out all that is noted of a contact and of the address it has: also the addresses that it had.
+    pub async fn strike(&self, id: &str, email: Option<&str>, now: i64) {
         let Some(file) = self.file.clone() else { return };
-        let (_turn, address) = (self.turn.lock().await, address(email));
-        let written = tokio::task::spawn_blocking(move || file.strike(address, now)).await;
-        self.tell(written.expect("writing does not panic"));
+        let (_turn, id, address) = (self.turn.lock().await, id.to_owned(), email.map(address));
+        let written = tokio::task::spawn_blocking(move || file.strike(&id, address, now)).await;
+        self.tell(written.expect("writing does not panic"), &self.cannot_write);
     }
 
-    /// Says once that notes cannot be kept.
-    fn tell<T>(&self, done: io::Result<T>) -> Option<T> {
-        let is_first = self.in_trouble.swap(done.is_err(), Ordering::Relaxed) != done.is_err();
+    /// Says once that notes cannot be kept, for as long as that stays so.
+    fn tell<T>(&self, done: io::Result<T>, in_trouble: &AtomicBool) -> Option<T> {
+        let is_first = in_trouble.swap(done.is_err(), Ordering::Relaxed) != done.is_err();
         if let (true, Err(error)) = (is_first, &done) {
             tracing::warn!(destination.name = %self.name, %error, "It cannot be noted who was written with which address; after a restart within \
                 `search_lag_secs`, a lead may be made twice");
@@ -172,6 +175,8 @@ impl File {
         let mut read = self.read.lock().expect("reading does not panic");
         let added = self.memory.added(KEY, read.mark)?;
         read.take(added);
+        // Noted by a clock that ran ahead: from now on at the latest, it ages as any other.
+        read.fresh.iter_mut().take_while(|line| line.at > now).for_each(|line| line.at = now);
         while read.fresh.front().is_some_and(|line| read.fresh.len() > self.lines_max || self.is_shown(line, now)) {
             read.drop_first();
         }
@@ -196,13 +201,14 @@ impl File {
         }
     }
 
-    fn strike(&self, address: Address, now: i64) -> io::Result<()> {
+    fn strike(&self, id: &str, address: Option<Address>, now: i64) -> io::Result<()> {
+        let is_of = |line: &&Line| Some(line.address) == address || line.note == Note::Has(id.into());
         let kept: String = {
             let read = self.read(now)?;
             if read.lines == 0 {
                 return Ok(());
             }
-            read.fresh.iter().filter(|line| line.address != address).map(Line::to_text).collect()
+            read.fresh.iter().filter(|line| !is_of(line)).map(Line::to_text).collect()
         };
         self.memory.remember(KEY, &kept)
     }

@@ -129,15 +129,30 @@ async fn a_damaged_line_spoils_no_other() {
 }
 
 #[tokio::test]
-async fn notes_of_a_person_can_be_taken_out() {
+async fn notes_of_a_person_can_be_taken_out_with_the_addresses_they_gave_up() {
     let shelf = Arc::default();
     let ledger = ledger(&shelf, 10);
-    ledger.strike("a@b.co", 0).await;
+    ledger.strike("c1", Some("a@b.co"), 0).await;
+    ledger.note("old@b.co", has("c1"), 0).await;
     ledger.note("a@b.co", has("c1"), 0).await;
+    ledger.note("a@b.co", Note::Asked, 0).await;
     ledger.note("x@b.co", has("c2"), 0).await;
-    ledger.strike("a@b.co", 0).await;
+    ledger.strike("c1", Some("a@b.co"), 0).await;
     assert_eq!((contacts(&ledger, "a@b.co", 0), contacts(&ledger, "x@b.co", 0)), (vec![], vec!["c2".to_owned()]));
     assert_eq!(shelf.text().lines().count(), 1);
+    ledger.strike("c2", None, 0).await;
+    assert_eq!(shelf.text(), "");
+}
+
+#[tokio::test]
+async fn a_clock_that_ran_ahead_keeps_nothing_open() {
+    let shelf = Arc::default();
+    let (one, other) = (ledger(&shelf, 10), ledger(&shelf, 10));
+    one.note("a@b.co", Note::Asked, 86_400).await;
+    one.note("a@b.co", Note::Asked, 86_401).await;
+    for ledger in [&one, &other] {
+        assert!(ledger.is_asked("a@b.co", 10) && ledger.is_asked("a@b.co", 69) && !ledger.is_asked("a@b.co", 70));
+    }
 }
 
 #[tokio::test]
