@@ -165,8 +165,8 @@ async fn perform(connection: &Connection, load: &Load, notes: Arc<dyn Notes>, wa
     })
 }
 
-/// Writes the result of an attempt into the progress, and says what happens next. When it was not alone and did not work,
-/// it is tried alone: what is wrong may be in one of the others.
+/// Writes the result of an attempt into the progress, and says what happens next. What was refused and was not alone is
+/// tried alone: what is wrong may be in one of the others.
 fn settle(
     progress: &mut Progress,
     performed: &Performed,

@@ -1,6 +1,6 @@
 //! Who comes into memory, and who is passed over.
 
-use super::parked::{Parked, people};
+use super::parked::{Parked, companies, people};
 use super::turns::Turn;
 use super::window::Bounds;
 use super::{Alarm, Conductor, HELD_MAX, Joining, size};
@@ -110,7 +110,7 @@ impl Conductor {
     /// because it may undo what one of them will do. Others pass, as they pass those in memory: what these wait for may be
     /// that very event.
     fn minds_parked<'o>(&'o self, one: &'o Joining, is_second: bool) -> impl Iterator<Item = u64> + 'o {
-        let is_of_company = one.keys.iter().any(|key| key % 2 == 1);
+        let is_of_company = companies(&one.keys).next().is_some();
         people(&one.keys).filter(move |key| is_of_company && self.is_shelved(*key, true, is_second))
     }
 

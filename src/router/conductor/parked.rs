@@ -60,7 +60,7 @@ impl Conductor {
     /// one will do, so it waits behind it. Another delivery of the same event is no older call.
     pub(super) fn follows_a_parked_one(&self, position: Position) -> bool {
         let keys = &self.turns[&position].keys;
-        let shares_company = |id: Id| self.parked[&id].keys.iter().any(|key| key % 2 == 1 && keys.contains(key));
+        let shares_company = |id: Id| companies(&self.parked[&id].keys).any(|key| keys.contains(&key));
         let older = |id: &Id| id.position < position;
         people(keys).flat_map(|key| self.outside.line(key)).filter(older).any(shares_company)
     }
@@ -69,7 +69,7 @@ impl Conductor {
     pub(super) fn follows_one_on_the_shelf(&self, position: Position) -> bool {
         let keys = &self.turns[&position].keys;
         let id = Id { position, number: 0 };
-        keys.iter().any(|key| key % 2 == 1) && people(keys).any(|key| self.window.is_parked_before(key, id))
+        companies(keys).next().is_some() && people(keys).any(|key| self.window.is_parked_before(key, id))
     }
 
     /// An event's deliveries leave their line together, to wait behind a parked one.
@@ -152,7 +152,12 @@ impl Conductor {
     }
 }
 
-/// The keys of people; those of companies are odd.
+/// The keys of people, which are even.
 pub(super) fn people(keys: &[u64]) -> impl Iterator<Item = u64> {
     keys.iter().copied().filter(|key| key % 2 == 0)
+}
+
+/// The keys of companies, which are odd.
+pub(super) fn companies(keys: &[u64]) -> impl Iterator<Item = u64> {
+    keys.iter().copied().filter(|key| key % 2 == 1)
 }

@@ -15,7 +15,7 @@ use crate::store::Owed;
 const BEHIND_MAX: usize = 64;
 
 /// Until it is looked again whether a parked one that must come first is in memory.
-const PATIENCE: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// The open deliveries of one event, brought one after the other while the event has its turn.
 pub(super) struct Turn {
@@ -42,7 +42,7 @@ impl Conductor {
             // It keeps its line: those behind it must not pass. The other one is asked for.
             let keys = self.turns[&position].keys.clone();
             self.window.want(people(&keys));
-            self.rest(position, now + PATIENCE);
+            self.rest(position, now + LOOK_AGAIN);
             return None;
         }
         let turn = self.turns.get_mut(&position).expect("who stands in a line has a turn");
