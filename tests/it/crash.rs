@@ -16,12 +16,15 @@ mod power;
 mod recording;
 mod traffic;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::support::{Served, eventually, sandbox_that};
+use interline::sandbox::Running;
+
+use crate::support::{Served, sandbox_that};
 use oracle::Oracle;
 use traffic::{Acknowledged, Sender, senders};
 
@@ -85,14 +88,30 @@ async fn kill_often(cycles: u64, seed: u64) -> oracle::Told {
     intercom.control().clear_faults();
     let wanted = acknowledged.take().into_keys().collect();
     let service = Served::start(directory.path(), addresses).await;
-    let mut missing = Vec::new();
-    eventually("every acknowledged event at Intercom", Duration::from_secs(90), async || {
-        missing = oracle::missing(&intercom.state(), &wanted);
-        missing.is_empty()
-    })
-    .await;
+    everything_arrives(&intercom, &wanted).await;
     assert_eq!(service.terminate(), Some(0), "SIGTERM ends it in order");
     oracle.check(&intercom.control(), &wanted)
+}
+
+/// Waits until every acknowledged event is at Intercom. How long that takes says nothing, as long as it goes on.
+pub async fn everything_arrives(intercom: &Running, wanted: &HashSet<(u64, u64)>) {
+    const STANDSTILL: Duration = Duration::from_secs(60);
+    let (mut fewest, mut since) = (usize::MAX, Instant::now());
+    loop {
+        let missing = oracle::missing(&intercom.state(), wanted);
+        if missing.is_empty() {
+            return;
+        }
+        if missing.len() < fewest {
+            (fewest, since) = (missing.len(), Instant::now());
+        }
+        let some = &missing[..missing.len().min(10)];
+        assert!(
+            since.elapsed() < STANDSTILL,
+            "for {STANDSTILL:?} none of {fewest} acknowledged events has come to Intercom, such as {some:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// Waits until something has happened, which only says how much there is to look at; not for long.

@@ -16,7 +16,6 @@ use tempfile::TempDir;
 
 use super::IMPATIENT;
 use super::images::Disk;
-use super::oracle::missing;
 use super::recording::Recorder;
 use super::traffic::{Acknowledged, senders};
 use crate::support::{Served, eventually, http, now, quick_sandbox};
@@ -57,10 +56,7 @@ impl Trial {
     }
 
     async fn everything_arrives(&self, wanted: &HashSet<(u64, u64)>) {
-        eventually("every acknowledged event at Intercom", Duration::from_secs(60), async || {
-            missing(&self.intercom.state(), wanted).is_empty()
-        })
-        .await;
+        super::everything_arrives(&self.intercom, wanted).await;
     }
 }
 
