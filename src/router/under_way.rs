@@ -66,6 +66,9 @@ impl Drop for Attempting {
             }
         }
         drop(attempts);
-        self.all.0.ended.send_replace(());
+        // Whoever comes to wait after this looks for attempts later than it was removed.
+        if self.all.0.ended.receiver_count() > 0 {
+            self.all.0.ended.send_replace(());
+        }
     }
 }
