@@ -238,7 +238,7 @@ impl Follower {
             // Events may be much work; others have their turn between two.
             tokio::task::yield_now().await;
         }
-        if let Err(error) = self.store.route(routed.clone()).await {
+        if let Err(error) = self.store.route(&routed).await {
             wait_for_store(&error).await;
             // Back to where replacements are taken: these events are then routed by them.
             return Step::To(after);
@@ -258,7 +258,7 @@ impl Follower {
 
     /// Without a destination nothing becomes of events, so they need not be read.
     async fn pass_by(&self, after: Position, used: Position) -> Step {
-        match self.store.route(vec![Routed { position: used, deliveries: Vec::new() }]).await {
+        match self.store.route(&[Routed { position: used, deliveries: Vec::new() }]).await {
             Ok(()) => Step::To(used),
             Err(error) => {
                 wait_for_store(&error).await;

@@ -103,12 +103,12 @@ impl Store for Memory {
         self.with(|shelf| shelf.events.get(&position).map(|event| Stored { position, event: event.clone() }))
     }
 
-    fn route(&self, routed: Vec<Routed>) -> BoxFuture<'_, Result<()>> {
+    fn route(&self, routed: &[Routed]) -> BoxFuture<'_, Result<()>> {
         let routed: Vec<Routed> = routed
-            .into_iter()
-            .map(|routed| match self.removal.holds(routed.position) {
-                true => Routed { deliveries: Vec::new(), ..routed },
-                false => routed,
+            .iter()
+            .map(|Routed { position, deliveries }| match self.removal.holds(*position) {
+                true => Routed { position: *position, deliveries: Vec::new() },
+                false => Routed { position: *position, deliveries: deliveries.clone() },
             })
             .collect();
         self.with(|shelf| routed.into_iter().for_each(|routed| shelf.route(routed)))

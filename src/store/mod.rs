@@ -276,7 +276,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Records what events became. Positions must come in ascending order, call after call; [`Stats::routed`] moves to the
     /// last of them, past whatever lies between. Positions at or below it are ignored: they were recorded before.
-    fn route(&self, routed: Vec<Routed>) -> BoxFuture<'_, Result<()>>;
+    fn route(&self, routed: &[Routed]) -> BoxFuture<'_, Result<()>>;
 
     /// Replaces the progress of deliveries; those that are gone are ignored. A delivery that had ended may be opened
     /// again.

@@ -170,7 +170,8 @@ async fn fill(data: &Path, count: usize) -> u64 {
             Accepted::New(position) => Routed { position, deliveries: deliveries(event, &mappings, now) },
             Accepted::Duplicate => panic!("no two events have one message id"),
         };
-        store.route(events.iter().zip(accepted).map(route).collect()).await.expect("there is room");
+        let routed: Vec<Routed> = events.iter().zip(accepted).map(route).collect();
+        store.route(&routed).await.expect("there is room");
     }
     store.close().await;
     std::fs::metadata(data.join("interline.db")).map_or(0, |facts| facts.len())

@@ -96,7 +96,7 @@ async fn a_delivery_comes_back_as_it_was() {
             (delivery("website", "intercom"), pending()),
             (fixture::unfit("website", "intercom"), fixture::story()),
         ];
-        store.route(vec![route(1, deliveries.clone())]).await.unwrap();
+        store.route(&[route(1, deliveries.clone())]).await.unwrap();
         let store = place.reopen(store).await;
         let found = store.deliveries(vec![id(1, 1), id(9, 0), id(1, 0), id(u64::MAX, 0)]).await.unwrap();
         assert_eq!(found.iter().map(|owed| owed.id).collect::<Vec<_>>(), [id(1, 1), id(1, 0)]);
@@ -115,9 +115,9 @@ async fn routing_twice_is_routing_once() {
         let store = place.open();
         accept(&*store, "website", &["a", "b", "c", "d"]).await;
         let routed = || vec![route(1, vec![(delivery("website", "intercom"), pending())]), route(3, vec![])];
-        store.route(routed()).await.unwrap();
-        store.route(routed()).await.unwrap();
-        store.route(vec![route(2, vec![(delivery("website", "intercom"), pending())])]).await.unwrap();
+        store.route(&routed()).await.unwrap();
+        store.route(&routed()).await.unwrap();
+        store.route(&[route(2, vec![(delivery("website", "intercom"), pending())])]).await.unwrap();
         let store = place.reopen(store).await;
         let stats = store.stats();
         assert_eq!((stats.last, stats.routed), (Position(4), Position(3)));
@@ -133,7 +133,7 @@ async fn open_deliveries_are_told_in_pages_with_what_the_router_needs() {
         let store = place.open();
         accept(&*store, "website", &["a", "b", "c"]).await;
         let two = |name: &str| vec![(delivery("website", name), pending()), (delivery("website", "other"), pending())];
-        store.route(vec![route(1, two("intercom")), route(2, two("intercom")), route(3, two("third"))]).await.unwrap();
+        store.route(&[route(1, two("intercom")), route(2, two("intercom")), route(3, two("third"))]).await.unwrap();
         store.settle(vec![(id(1, 1), settled("delivered")), (id(2, 0), waiting(5, true))]).await.unwrap();
         let store = place.reopen(store).await;
         assert_eq!(open(&*store).await, [id(1, 0), id(2, 0), id(2, 1), id(3, 0), id(3, 1)]);
@@ -165,7 +165,7 @@ async fn lists_are_filtered_newest_first() {
         accept(&*store, "website", &["a", "b", "c", "d", "e"]).await;
         let one = |position, name: &str, progress| route(position, vec![(delivery("website", name), progress)]);
         store
-            .route(vec![
+            .route(&[
                 one(1, "intercom", pending()),
                 one(2, "intercom", settled("dead_letter")),
                 one(3, "other", settled("dead_letter")),
@@ -218,10 +218,10 @@ async fn the_backlog_counts_what_is_neither_routed_nor_ended() {
         accept(&*store, "backend", &["a"]).await;
         check_backlog(&*store, 2, 1, 0);
         let to = |source: &str| (delivery(source, "intercom"), pending());
-        store.route(vec![route(1, vec![to("website"), to("website"), to("website")])]).await.unwrap();
+        store.route(&[route(1, vec![to("website"), to("website"), to("website")])]).await.unwrap();
         check_backlog(&*store, 4, 1, 0);
         store
-            .route(vec![route(2, vec![]), route(3, vec![(delivery("backend", "x"), settled("dead_letter"))])])
+            .route(&[route(2, vec![]), route(3, vec![(delivery("backend", "x"), settled("dead_letter"))])])
             .await
             .unwrap();
         check_backlog(&*store, 3, 0, 1);
@@ -257,7 +257,7 @@ async fn old_and_new(store: &dyn Store) {
     let mut dead = one(2, settled("dead_letter"));
     dead.deliveries.push(second);
     let all = vec![one(1, settled("delivered")), dead, one(3, waiting(1, true)), route(4, vec![]), one(5, pending())];
-    store.route(all).await.unwrap();
+    store.route(&all).await.unwrap();
     store.settle(vec![(id(5, 0), settled("skipped"))]).await.unwrap();
 }
 
@@ -290,7 +290,7 @@ async fn an_event_that_is_not_routed_stays_however_old() {
     each(async |place: Place| {
         let store = place.open();
         accept(&*store, "website", &["a", "b"]).await;
-        store.route(vec![route(1, vec![])]).await.unwrap();
+        store.route(&[route(1, vec![])]).await.unwrap();
         store.trim(now(1000)).await.unwrap();
         assert_eq!(messages(&*store, 0, 10).await, ["b"]);
     })
@@ -302,7 +302,7 @@ async fn a_position_is_never_used_again() {
     each(async |place: Place| {
         let store = place.open();
         accept(&*store, "website", &["a", "b"]).await;
-        store.route(vec![route(2, vec![])]).await.unwrap();
+        store.route(&[route(2, vec![])]).await.unwrap();
         store.trim(now(1000)).await.unwrap();
         assert_eq!(messages(&*store, 0, 10).await, [""; 0]);
         let store = place.reopen(store).await;
@@ -323,7 +323,7 @@ async fn trimming_goes_on_over_many_steps() {
         routed.insert(0, route(1, many));
         routed.push(route(2500, vec![(delivery("website", "intercom"), settled("delivered"))]));
         routed.remove(1);
-        store.route(routed).await.unwrap();
+        store.route(&routed).await.unwrap();
         assert_eq!(store.trim(now(1000)).await.unwrap(), 2500 + 1501 + 2500);
         let stats = store.stats();
         assert_eq!((stats.last, stats.dead_letters, stats.quarantined), (Position(2500), 0, 0));
@@ -344,7 +344,7 @@ async fn a_closed_store_takes_nothing_and_does_not_mind() {
         let is_unavailable = |error| matches!(error, Error::Unavailable(_));
         assert!(is_unavailable(store.accept(vec![event("website", "c")]).await.unwrap_err()));
         assert!(is_unavailable(store.events(Position(0), 1).await.unwrap_err()));
-        assert!(is_unavailable(store.route(vec![]).await.unwrap_err()));
+        assert!(is_unavailable(store.route(&[]).await.unwrap_err()));
         assert!(is_unavailable(store.settle(vec![]).await.unwrap_err()));
         assert!(is_unavailable(store.trim(now(0)).await.unwrap_err()));
     })
@@ -362,12 +362,12 @@ async fn what_is_taken_out_is_gone_with_all_it_became() {
         accept(&*store, "website", &["a", "b", "c", "d"]).await;
         let (one, dead) = (delivery("website", "intercom"), delivery("website", "intercom"));
         let three = vec![(one.clone(), pending()), (dead, settled("dead_letter")), (one.clone(), settled("delivered"))];
-        store.route(vec![route(1, three), route(2, vec![(one.clone(), pending())])]).await.unwrap();
+        store.route(&[route(1, three), route(2, vec![(one.clone(), pending())])]).await.unwrap();
         let removed = store.remove(vec![Position(1), Position(3), Position(9)]).await.unwrap();
         assert_eq!(removed, Removed { events: 2, open: 1, ended: 1, dead_letters: 1 });
         assert!(store.is_removed(Position(1)) && store.is_removed(Position(3)) && !store.is_removed(Position(2)));
         // Whoever had read the third event routes it now.
-        store.route(vec![route(3, vec![(one.clone(), pending())]), route(4, vec![(one, pending())])]).await.unwrap();
+        store.route(&[route(3, vec![(one.clone(), pending())]), route(4, vec![(one, pending())])]).await.unwrap();
         let stats = store.stats();
         assert_eq!((stats.dead_letters, stats.backlog.get("website").copied()), (0, Some(2)));
         let store = place.reopen(store).await;
@@ -426,7 +426,7 @@ async fn many(store: &dyn Store) {
             ..delivery("website", "intercom")
         };
         let progress = if hour % 3 == 0 { settled("dead_letter") } else { settled("delivered") };
-        store.route(vec![route(hour as u64 + 1, vec![(one, progress)])]).await.unwrap();
+        store.route(&[route(hour as u64 + 1, vec![(one, progress)])]).await.unwrap();
     }
 }
 
@@ -477,7 +477,7 @@ async fn what_is_owed_can_be_replaced_and_opened_again() {
         let store = place.open();
         accept(&*store, "website", &["a", "b"]).await;
         let to = |source: &str| (delivery(source, "intercom"), settled("dead_letter"));
-        store.route(vec![route(1, vec![to("website")]), route(2, vec![to("website")])]).await.unwrap();
+        store.route(&[route(1, vec![to("website")]), route(2, vec![to("website")])]).await.unwrap();
         let other = Delivery { mapping: "New".into(), keys: vec![5], ..delivery("website", "intercom") };
         let owed = |position| Owed { id: id(position, 0), delivery: other.clone(), progress: pending() };
         store.amend(vec![owed(2), owed(7)]).await.unwrap();

@@ -33,9 +33,9 @@ impl Work for Accept {
                 continue;
             }
             let position = group.marks.last + 1;
-            insert.execute(params![position, event.envelope, &event.body[..], seal(event.checksum, position)])?;
+            insert.execute(params![position, event.envelope, &event.event.body[..], seal(event.checksum, position)])?;
             group.marks.last = position;
-            group.accepted(position, event.source.clone());
+            group.accepted(position, &event.event);
             answers.push(Accepted::New(Position(position as u64)));
         }
         Ok(answers)

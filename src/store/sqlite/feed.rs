@@ -28,9 +28,9 @@ impl Work for Feed {
         let mut insert = group.file.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4)")?;
         for event in &self.events {
             let position = group.marks.last + 1;
-            insert.execute(params![position, event.envelope, &event.body[..], seal(event.checksum, position)])?;
+            insert.execute(params![position, event.envelope, &event.event.body[..], seal(event.checksum, position)])?;
             group.marks.last = position;
-            group.accepted(position, event.source.clone());
+            group.accepted(position, &event.event);
         }
         let id = i64::try_from(self.job.id).unwrap_or(i64::MAX);
         let record = &self.job.record;

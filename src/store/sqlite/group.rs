@@ -11,6 +11,8 @@ use super::marks;
 use super::record::{checksum, seal};
 use super::shared::{Committed, Marks, Unrouted};
 use crate::delivery::Position;
+use crate::event::Event;
+use crate::store::Stored;
 use crate::store::backlog::Change;
 
 /// How many events a start reads at most to know whose they are: the number of all is written this often.
@@ -23,6 +25,9 @@ pub(super) trait Work: Send + 'static {
 
     /// Whether it may not be written while the disk is full.
     const ADDS: bool = false;
+
+    /// Whether it waits a moment for others to share a sync with: nobody outside waits for it.
+    const IS_PATIENT: bool = false;
 
     /// How many rows it touches, roughly.
     fn weight(&self) -> usize;
@@ -38,6 +43,7 @@ pub(super) struct Group<'g> {
     pub(super) marks: Marks,
     before: Marks,
     are_events_gone: bool,
+    accepted: Vec<Stored>,
     changes: Vec<Change>,
     absent: Vec<Range>,
     window: &'g mut Window,
@@ -56,6 +62,7 @@ impl<'g> Group<'g> {
             marks,
             before: marks,
             are_events_gone: false,
+            accepted: Vec::new(),
             changes: Vec::new(),
             absent: Vec::new(),
             window,
@@ -81,8 +88,10 @@ impl<'g> Group<'g> {
         floor
     }
 
-    pub(super) fn accepted(&mut self, position: i64, source: Arc<str>) {
-        self.changes.push(Change::Accepted(Position(position as u64), source));
+    pub(super) fn accepted(&mut self, position: i64, event: &Event) {
+        let position = Position(position as u64);
+        self.changes.push(Change::Accepted(position, event.envelope.source.clone()));
+        self.accepted.push(Stored { position, event: event.clone() });
     }
 
     pub(super) fn routed(&mut self, position: i64) {
@@ -150,6 +159,8 @@ impl<'g> Group<'g> {
         }
         Ok(Committed {
             marks: self.marks,
+            are_events_gone: self.are_events_gone,
+            accepted: std::mem::take(&mut self.accepted),
             changes: std::mem::take(&mut self.changes),
             absent: std::mem::take(&mut self.absent),
         })

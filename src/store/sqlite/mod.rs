@@ -29,6 +29,7 @@ mod note;
 mod place;
 mod quarantine;
 mod reader;
+mod recent;
 mod record;
 mod remove;
 mod room;
@@ -216,6 +217,10 @@ impl Store for Sqlite {
 
     fn events(&self, after: Position, max: usize) -> BoxFuture<'_, Result<Vec<Stored>>> {
         async move {
+            if let Some(recent) = self.shared.recent(after, max) {
+                self.shared.check()?;
+                return Ok(recent);
+            }
             let last = self.shared.marks().last;
             let found = self.read(move |file| reader::events(file, after, max)).await?;
             let end = (found.len() < max).then_some(last);
@@ -234,7 +239,7 @@ impl Store for Sqlite {
         async move { Ok(found.await?.pop()) }.boxed()
     }
 
-    fn route(&self, routed: Vec<Routed>) -> BoxFuture<'_, Result<()>> {
+    fn route(&self, routed: &[Routed]) -> BoxFuture<'_, Result<()>> {
         let routed = routed.iter().map(route_rows).collect();
         self.write(settle::Route { routed, removal: self.removal.clone() })
     }

@@ -39,11 +39,10 @@ pub(super) fn seal(checksum: u32, number: i64) -> u32 {
 
 /// An event on its way to `events`.
 pub(super) struct EventRow {
+    pub(super) event: Event,
     pub(super) envelope: String,
-    pub(super) body: Arc<[u8]>,
     /// To be sealed with the position, which only the writer knows.
     pub(super) checksum: u32,
-    pub(super) source: Arc<str>,
     pub(super) hash: u128,
     pub(super) hour: i64,
 }
@@ -55,9 +54,8 @@ impl EventRow {
             checksum: checksum(&[envelope.as_bytes(), &event.body]),
             hash: key.hash(&event.envelope.source, &event.envelope.message_id),
             hour: dedupe::hour(event.envelope.received_at),
-            source: event.envelope.source,
-            body: event.body,
             envelope,
+            event,
         }
     }
 }

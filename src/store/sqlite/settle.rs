@@ -19,6 +19,8 @@ pub(super) struct Route {
 impl Work for Route {
     type Answer = ();
 
+    const IS_PATIENT: bool = true;
+
     fn weight(&self) -> usize {
         self.routed.iter().map(|(_, deliveries)| 2 * deliveries.len()).sum()
     }
@@ -74,6 +76,8 @@ pub(super) struct Settle {
 impl Work for Settle {
     type Answer = ();
 
+    const IS_PATIENT: bool = true;
+
     fn weight(&self) -> usize {
         2 * self.settlements.len()
     }
@@ -112,12 +116,14 @@ impl Work for Amend {
 }
 
 fn settle(group: &mut Group<'_>, new: &ProgressRow) -> rusqlite::Result<()> {
+    if new.status.is_settled() && end(group, new)? {
+        group.marks.dead_letters += u64::from(is_dead(new.status.name()));
+        return write_progress(group.file, new);
+    }
     let mut select = group.file.prepare_cached("SELECT status FROM deliveries WHERE id = ?1")?;
     let was_dead = select.query_row([new.id], |row| Ok(bytes(row, 0)? == b"dead_letter")).optional()?;
     let Some(was_dead) = was_dead else { return Ok(()) };
-    if new.status.is_settled() {
-        end(group, new)?;
-    } else {
+    if !new.status.is_settled() {
         let is_whole = reopen(group, new)?;
         if !is_whole {
             return Ok(());
@@ -129,31 +135,34 @@ fn settle(group: &mut Group<'_>, new: &ProgressRow) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn end(group: &mut Group<'_>, new: &ProgressRow) -> rusqlite::Result<()> {
-    if let Some(source) = remove_open(group.file, new.id)? {
-        group.closed(source);
-    }
+/// Takes it from the open ones; false: it was not one of them.
+fn end(group: &mut Group<'_>, new: &ProgressRow) -> rusqlite::Result<bool> {
+    let source = remove_open(group.file, new.id)?;
+    let was_open = source.is_some();
+    source.into_iter().for_each(|source| group.closed(source));
     if !matches!(new.status, Status::DeadLetter { .. }) {
         // Trimming may have passed it while it could not go.
         group.marks.trimmed = group.marks.trimmed.min((new.id >> 16) - 1);
     }
-    Ok(())
+    Ok(was_open)
 }
 
 /// Writes the entry among the open ones. False: the delivery's record is damaged, so it cannot be opened.
 fn reopen(group: &mut Group<'_>, new: &ProgressRow) -> rusqlite::Result<bool> {
-    let mut select = group
-        .file
-        .prepare_cached("SELECT source, destination, keys, accepted_at FROM open_deliveries WHERE id = ?1")?;
+    let mut select = group.file.prepare_cached(
+        "SELECT source, destination, keys, accepted_at, until, parked FROM open_deliveries WHERE id = ?1",
+    )?;
     let open = select
         .query_row([new.id], |row| {
             let name = |column| bytes(row, column).map(|name| String::from_utf8_lossy(name).into_owned());
-            Ok((name(0)?, name(1)?, bytes(row, 2)?.to_vec(), row.get::<_, i64>(3)?))
+            let stands = (row.get::<_, Option<i64>>(4)?, row.get::<_, bool>(5)?);
+            Ok((name(0)?, name(1)?, bytes(row, 2)?.to_vec(), row.get::<_, i64>(3)?, stands))
         })
         .optional()?;
-    if let Some((source, destination, keys, accepted_at)) = open {
+    if let Some((source, destination, keys, accepted_at, stood)) = open {
         let open = OpenRow::with_keys(new.id, &source, &destination, keys, accepted_at, &new.status);
-        let Some(open) = open else { return Ok(true) };
+        // A step that was noted moves nobody.
+        let Some(open) = open.filter(|open| (open.until, open.parked) != stood) else { return Ok(true) };
         write_open(group.file, new.id, &source, &destination, &open)?;
         return Ok(true);
     }

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::absent::{Absent, Range};
+use super::recent::Recent;
 use crate::delivery::Position;
 use crate::store::backlog::{Backlog, Change};
-use crate::store::{Error, Result, Stats};
+use crate::store::{Error, Result, Stats, Stored};
 
 /// Events that wait for the disk may take this many bytes, and a call counts as [`CALL`] more.
 const WAITING_MAX: u64 = 64 << 20;
@@ -51,12 +52,16 @@ struct Board {
     marks: Marks,
     backlog: Backlog,
     absent: Absent,
+    recent: Recent,
     bytes: u64,
 }
 
 /// What a commit changed.
 pub(super) struct Committed {
     pub(super) marks: Marks,
+    /// Whether events were taken out or put aside.
+    pub(super) are_events_gone: bool,
+    pub(super) accepted: Vec<Stored>,
     pub(super) changes: Vec<Change>,
     pub(super) absent: Vec<Range>,
 }
@@ -65,7 +70,7 @@ impl Shared {
     pub(super) fn new(marks: Marks, backlog: Backlog, absent: Absent) -> Shared {
         Shared {
             last: watch::Sender::new(Position(marks.last as u64)),
-            board: Mutex::new(Board { marks, backlog, absent, bytes: 0 }),
+            board: Mutex::new(Board { marks, backlog, absent, recent: Recent::default(), bytes: 0 }),
             failure: watch::Sender::new(None),
             closed: AtomicBool::new(false),
             full: AtomicBool::new(false),
@@ -82,8 +87,14 @@ impl Shared {
     }
 
     /// Takes note of a commit.
-    pub(super) fn publish(&self, Committed { marks, changes, absent }: Committed) {
+    pub(super) fn publish(&self, committed: Committed) {
+        let Committed { marks, are_events_gone, accepted, changes, absent } = committed;
         let mut board = self.board();
+        if are_events_gone {
+            board.recent.clear();
+        }
+        accepted.into_iter().for_each(|stored| board.recent.add(stored));
+        board.recent.routed(Position(marks.routed as u64));
         if board.marks.floor != marks.floor {
             board.absent.forget(marks.floor);
         }
@@ -93,6 +104,11 @@ impl Shared {
         drop(board);
         let last = Position(marks.last as u64);
         self.last.send_if_modified(|known| std::mem::replace(known, last) != last);
+    }
+
+    /// Events after `after` that were accepted a moment ago, at most `max`. `None`: the disk has to be asked.
+    pub(super) fn recent(&self, after: Position, max: usize) -> Option<Vec<Stored>> {
+        self.board().recent.after(after, max)
     }
 
     /// Follows the greatest position that was used.

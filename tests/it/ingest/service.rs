@@ -92,7 +92,7 @@ impl Store for Recorder {
         Box::pin(async move { Ok(event.map(|event| Stored { position, event })) })
     }
 
-    fn route(&self, _: Vec<Routed>) -> BoxFuture<'_, store::Result<()>> {
+    fn route(&self, _: &[Routed]) -> BoxFuture<'_, store::Result<()>> {
         Box::pin(async { Ok(()) })
     }
 

@@ -69,10 +69,7 @@ async fn original() -> Original {
     }
     for position in 1..=ROUTED {
         let both = [pending(), if position % 7 == 0 { story() } else { settled("delivered") }];
-        store
-            .route(vec![route(position, both.map(|one| (delivery("website", "intercom"), one)).to_vec())])
-            .await
-            .unwrap();
+        store.route(&[route(position, both.map(|one| (delivery("website", "intercom"), one)).to_vec())]).await.unwrap();
         let after = if position % 2 == 0 { settled("delivered") } else { waiting(position as i64, false) };
         store.settle(vec![(id(position, 0), after)]).await.unwrap();
     }

@@ -27,7 +27,7 @@ async fn over_its_bytes_the_oldest_that_have_ended_go() {
                 2 => settled("dead_letter"),
                 _ => settled("delivered"),
             };
-            store.route(vec![route(n, vec![(delivery("website", "intercom"), progress)])]).await.unwrap();
+            store.route(&[route(n, vec![(delivery("website", "intercom"), progress)])]).await.unwrap();
             store.trim(now(0)).await.unwrap();
         }
         let left = messages(&*store, 0, 1000).await;
@@ -56,7 +56,7 @@ async fn a_long_run_does_not_grow() {
         store.accept(events).await.unwrap();
         let positions = accepted + 1..=accepted + 500;
         let one = |position| route(position, vec![(delivery("website", "intercom"), pending())]);
-        store.route(positions.clone().map(one).collect()).await.unwrap();
+        store.route(&positions.clone().map(one).collect::<Vec<_>>()).await.unwrap();
         store.settle(positions.map(|position| (id(position, 0), settled("delivered"))).collect()).await.unwrap();
         accepted += 500;
         store.trim(now(0)).await.unwrap();
@@ -86,7 +86,7 @@ async fn a_start_with_much_to_do_is_quick() {
     assert_eq!(store.stats().backlog["website"], count);
     for first in (1..=count).step_by(5000) {
         let one = |position| route(position, vec![(delivery("website", "intercom"), pending())]);
-        store.route((first..first + 5000).map(one).collect()).await.unwrap();
+        store.route(&(first..first + 5000).map(one).collect::<Vec<_>>()).await.unwrap();
     }
     store.close().await;
     let store = time("open deliveries");
