@@ -97,7 +97,9 @@ pub const WRITTEN: &str = "company_written";
 
 impl IdentifyCompany {
     async fn write_and_attach(&self, client: &Client) -> action::Result {
-        let (company, written) = match client.step(WRITTEN) {
+        let earlier = client.step(WRITTEN);
+        let is_later = earlier.is_some();
+        let (company, written) = match earlier {
             Some(company) => (company, true),
             None => match self.spared(client).await? {
                 Some(company) => {
@@ -129,7 +131,12 @@ impl IdentifyCompany {
             // It was deleted in between.
             Err(refusal) if refusal.is_company_missing() => {
                 client.forget_company(&self.which()).await;
-                let company = self.write(client).await?;
+                // Somebody may have made it anew since an earlier attempt wrote it: this is not to undo that.
+                let again = if is_later { client.company(&self.company_id).await? } else { None };
+                let company = match again {
+                    Some(company) => company,
+                    None => self.write(client).await?,
+                };
                 client.attach(&whom, &company).await?;
             }
             other => drop(other?),
