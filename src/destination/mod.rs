@@ -114,6 +114,13 @@ pub trait Destination: Send + Sync + 'static {
         false
     }
 
+    /// Whether an action has something to do for which nobody need be there: while an older delivery about the same person
+    /// waits for the contact, that is done in its turn, and the rest waits ([`Before::follows`]). What has no such part, or
+    /// would undo what the older one is still to do, waits whole.
+    fn goes_ahead(&self, _action: &str, _payload: &[u8]) -> bool {
+        false
+    }
+
     /// One payload for two of the same action that wait one directly behind the other, which leaves what both, in order,
     /// would leave. `None`: there is none, or nobody can be sure.
     fn merged(&self, _action: &str, _older: &[u8], _newer: &[u8]) -> Option<String> {
@@ -202,6 +209,18 @@ pub struct Before<'a> {
     /// Whether it has waited as long as it may for what was not there yet. Another failure of that sort ends the delivery,
     /// so whatever the destination does as a last resort, it does now.
     pub waited_out: bool,
+    /// Whether an older delivery about the same person waits for the contact. Then only what needs nobody to be there is done;
+    /// where something is left, the attempt fails with [`awaited`].
+    pub follows: bool,
+}
+
+/// Code of what waits behind an older delivery.
+pub const CONTACT_AWAITED: &str = "contact_awaited";
+
+/// What needs the contact waits behind an older delivery about the same person, and is done once that one has ended.
+pub fn awaited() -> Failure {
+    let message = "what is left needs the contact, for which an older delivery about the same person waits";
+    Failure { retry_after: Some(Duration::ZERO), ..Failure::new(action::Kind::TooEarly, CONTACT_AWAITED, message) }
 }
 
 /// Writes down what an attempt is about to do.

@@ -141,6 +141,10 @@ pub(super) const ALL: &[Code] = &[
     delivery("contact_absent", "the contact is not there, so there is nothing to undo"),
     delivery("contact_ambiguous", "warning: several contacts fit, and one was taken"),
     delivery("contact_archived", "the contact is archived and stays so"),
+    delivery(
+        "contact_awaited",
+        "an older delivery about the same person waits for the contact, and what needs it waits behind that one",
+    ),
     delivery("contact_conflict", "another contact has one of the identities"),
     delivery("contact_exists", "the contact that was to be made is there already"),
     delivery("contact_made", "warning: the contact had not come in time, and was made"),

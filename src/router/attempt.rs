@@ -14,7 +14,7 @@ use super::{Connection, Surroundings};
 use crate::action::{Failure, Kind, Outcome, Warning};
 use crate::delivery::retry::{self, Tried, Verdict};
 use crate::delivery::{Attempt, Failing, Progress, Status};
-use crate::destination::{Before, Notes, Performed};
+use crate::destination::{Before, CONTACT_AWAITED, Notes, Performed};
 use crate::instant::Timestamp;
 use crate::store::Owed;
 
@@ -61,22 +61,33 @@ pub(super) struct Attempted {
     pub(super) ended: Ended,
 }
 
-/// Makes one attempt of a delivery that stands in its line, or `outside` it. Cannot fail: whatever happens is an outcome.
+/// Makes one attempt of a delivery that stands in its line, or outside it. Cannot fail: whatever happens is an outcome.
 pub(super) async fn attempt(
     connection: &Connection,
     load: Load,
-    (outside, standstills): (bool, &Standstills),
+    Place { outside, follows, standstills }: Place<'_>,
     surroundings: &Surroundings,
     notes: Arc<dyn Notes>,
 ) -> Attempted {
     let at = (surroundings.clock)();
     let waited_out = has_waited_out(&load.owed.progress, &surroundings.retry, standstills, at);
-    let performed = perform(connection, &load, notes, waited_out).await;
+    let before = Before { steps: &load.owed.progress.steps, notes, waited_out, follows };
+    let performed = perform(connection, &load, before).await;
     let (outcome, code) = words(&performed.result);
     connection.count_attempt(&load.owed.delivery.action, outcome, &code);
     let now = (surroundings.clock)();
     let times = Times { at, now, standstills, luck: (surroundings.luck)() };
     conclude(load, performed, outside, &surroundings.retry, &times)
+}
+
+/// Where a delivery stands that is attempted.
+pub(super) struct Place<'s> {
+    /// Outside its line.
+    pub(super) outside: bool,
+    /// In its line, behind one outside that waits for the contact.
+    pub(super) follows: bool,
+    /// When the connection stood still.
+    pub(super) standstills: &'s Standstills,
 }
 
 /// When an attempt was made, and with what luck.
@@ -150,13 +161,12 @@ fn leave_out(progress: &mut Progress, standstills: &Standstills, at: Timestamp, 
 }
 
 /// Performs the action. A panic in it is a bug of ours: it ends this delivery, and no other.
-async fn perform(connection: &Connection, load: &Load, notes: Arc<dyn Notes>, waited_out: bool) -> Performed {
+async fn perform(connection: &Connection, load: &Load, before: Before<'_>) -> Performed {
     let owed = &load.owed;
     let payload = match load.payload() {
         Ok(payload) => payload.get().as_bytes(),
         Err(unfit) => return Performed::failed(Failure::rejected("payload_invalid", unfit.message.clone())),
     };
-    let before = Before { steps: &owed.progress.steps, notes, waited_out };
     let action = connection.destination.perform_owed(&owed.delivery.action, payload, before);
     AssertUnwindSafe(action).catch_unwind().await.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
@@ -235,6 +245,12 @@ fn stay_outside(status: &mut Status, now: Timestamp) {
         Status::Waiting { parked, .. } => *parked = true,
         Status::Delivered { .. } | Status::Skipped { .. } | Status::DeadLetter { .. } => {}
     }
+}
+
+/// One that has nothing to do before the one that it follows leaves its line without an attempt. The store is told, so that
+/// it keeps its place among those outside also after a restart.
+pub(super) fn wait_behind(progress: &mut Progress, now: Timestamp) {
+    progress.status = Status::Waiting { until: now, reason: CONTACT_AWAITED.into(), parked: true };
 }
 
 /// A story is written at every attempt, so neither a destination's words nor an id in a path may make it long.

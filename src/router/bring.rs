@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use super::attempt::{Attempted, Next, attempt};
+use super::attempt::{Attempted, Next, Place, attempt, wait_behind};
 use super::conductor::{Begin, Behind, size};
 use super::load::Load;
 use super::pace::Ended;
@@ -46,33 +46,24 @@ pub(super) async fn bring(
     connection: &Connection,
     store: &Arc<dyn Store>,
     surroundings: &Surroundings,
-    Begin { id, owed, behind, outside, standstills, .. }: Begin,
+    Begin { id, owed, behind, outside, follows, standstills, .. }: Begin,
 ) -> Finished {
     // Before it is looked whether it was removed: who removes it looks afterwards whether it is under way.
     let _attempting = surroundings.under_way.begin(id.position);
     let held = owed.as_deref().map_or(0, size);
-    let owed = match owed {
-        Some(owed) => Some(Arc::unwrap_or_clone(owed)),
-        None => read(&**store, vec![id]).await.pop(),
-    };
-    if store.is_removed(id.position) {
-        tracing::info!(delivery.id = %id, "Delivery {id} is not made: what was known of the person was removed");
-        return Finished::unmade(id, (surroundings.clock)(), held);
-    }
-    let Some(owed) = owed else {
-        tracing::error!(delivery.id = %id, "A delivery is not in the store any more, or its record is damaged");
+    let Some(owed) = still_owed(&**store, (id, owed)).await else {
         return Finished::unmade(id, (surroundings.clock)(), held);
     };
-    if owed.progress.status.is_settled() {
-        tracing::debug!(delivery.id = %id, "Delivery {id} has ended meanwhile");
-        return Finished::unmade(id, (surroundings.clock)(), held);
+    if follows && waits_whole(connection, &owed) {
+        return put_aside(owed, &**store, surroundings, held).await;
     }
     let (mut load, _attempting_others) = gather(owed, behind, connection, store, surroundings).await;
     if load.close() {
         write(&**store, vec![(id, load.owed.progress.clone())]).await;
     }
     let notebook = Notebook { store: store.clone(), id, progress: load.owed.progress.clone() };
-    let attempted = attempt(connection, load, (outside, &standstills), surroundings, Arc::new(notebook)).await;
+    let place = Place { outside, follows, standstills: &standstills };
+    let attempted = attempt(connection, load, place, surroundings, Arc::new(notebook)).await;
     let all = || std::iter::once(&attempted.owed).chain(&attempted.carried);
     write(&**store, all().map(|one| (one.id, one.progress.clone())).collect()).await;
     all().for_each(|one| surroundings.live.delivery(one));
@@ -80,6 +71,42 @@ pub(super) async fn bring(
         all().for_each(|one| connection.count_settled(one));
     }
     Finished::of(attempted, held)
+}
+
+/// The delivery, read where it is not in memory; `None`, and said why, where nothing is owed any more.
+async fn still_owed(store: &dyn Store, (id, owed): Behind) -> Option<Owed> {
+    let owed = match owed {
+        Some(owed) => Some(Arc::unwrap_or_clone(owed)),
+        None => read(store, vec![id]).await.pop(),
+    };
+    if store.is_removed(id.position) {
+        tracing::info!(delivery.id = %id, "Delivery {id} is not made: what was known of the person was removed");
+        return None;
+    }
+    let Some(owed) = owed else {
+        tracing::error!(delivery.id = %id, "A delivery is not in the store any more, or its record is damaged");
+        return None;
+    };
+    if owed.progress.status.is_settled() {
+        tracing::debug!(delivery.id = %id, "Delivery {id} has ended meanwhile");
+        return None;
+    }
+    Some(owed)
+}
+
+/// Whether a delivery has nothing to do before the older one that waits for the same contact.
+fn waits_whole(connection: &Connection, owed: &Owed) -> bool {
+    let Delivery { action, payload, .. } = &owed.delivery;
+    payload.as_ref().is_ok_and(|payload| !connection.destination.goes_ahead(action, payload.get().as_bytes()))
+}
+
+/// Writes down that a delivery waits outside its line, without an attempt.
+async fn put_aside(mut owed: Owed, store: &dyn Store, surroundings: &Surroundings, held: usize) -> Finished {
+    let now = (surroundings.clock)();
+    wait_behind(&mut owed.progress, now);
+    write(store, vec![(owed.id, owed.progress.clone())]).await;
+    surroundings.live.delivery(&owed);
+    Finished::put_aside(owed.id, now, held)
 }
 
 /// Takes along those behind a delivery that can be made one with it; what is answered besides keeps whoever removes a
@@ -141,6 +168,11 @@ impl Finished {
     pub(super) fn unmade(id: Id, at: Timestamp, held: usize) -> Finished {
         let (next, ended) = (Next::Settled, Ended::default());
         Finished { id, next, at, delivered: false, carried: Vec::new(), trouble: None, ended, held }
+    }
+
+    /// One that was not made, because it waits behind another outside the lines.
+    pub(super) fn put_aside(id: Id, at: Timestamp, held: usize) -> Finished {
+        Finished { next: Next::Parked(at), ..Finished::unmade(id, at, held) }
     }
 }
 

@@ -175,7 +175,8 @@ impl Conductor {
         self.under_way.insert(id);
         let outside = self.parked.contains_key(&id);
         self.parked_under_way += usize::from(outside);
-        Begin { id, owed, behind, outside, generation: self.generation, standstills: self.standstills.clone() }
+        let (generation, standstills) = (self.generation, self.standstills.clone());
+        Begin { id, owed, behind, outside, follows: false, generation, standstills }
     }
 
     /// An attempt has ended, and what came of it is written down.

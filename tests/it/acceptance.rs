@@ -4,6 +4,7 @@
 //! `a_call_becomes_a_contact_a_company_and_an_event` (metadata of more than ten keys). What one action does with one reply is
 //! in the cases.
 
+mod companies;
 mod faults;
 mod order;
 mod pace;

@@ -11,7 +11,7 @@ use super::{Service, Settings};
 use crate::action::{self, Document, Failure, Kind, Outcome, Warning};
 use crate::delivery::{Exchange, Steps};
 use crate::destination::http::{Method, Reply, Request};
-use crate::destination::{Allowance, Notes, Performed};
+use crate::destination::{self, Allowance, Before, Notes, Performed};
 use crate::instant::Timestamp;
 
 /// Talks to Intercom for one attempt.
@@ -20,6 +20,8 @@ pub struct Client {
     pub(super) notes: Option<Arc<dyn Notes>>,
     /// Whether a contact that is not there is not waited for any longer.
     pub(super) waited_out: bool,
+    /// Whether the contact is not to be asked for, because an older delivery waits for it.
+    follows: bool,
     record: Mutex<Record>,
 }
 
@@ -168,12 +170,18 @@ pub fn unreadable(why: &str) -> Failure {
 impl Client {
     /// A client for one attempt.
     pub(super) fn new(service: Arc<Service>, steps: Steps) -> Client {
-        Client { service, notes: None, waited_out: false, record: Mutex::new(Record { steps, ..Record::default() }) }
+        let record = Mutex::new(Record { steps, ..Record::default() });
+        Client { service, notes: None, waited_out: false, follows: false, record }
     }
 
     /// The same for a delivery, with a place to write down what is intended.
-    pub(super) fn owing(self, notes: Arc<dyn Notes>, waited_out: bool) -> Client {
-        Client { notes: Some(notes), waited_out, ..self }
+    pub(super) fn owing(self, Before { notes, waited_out, follows, .. }: Before<'_>) -> Client {
+        Client { notes: Some(notes), waited_out, follows, ..self }
+    }
+
+    /// Fails where what needs the contact has to wait behind an older delivery.
+    pub fn comes_to_contact(&self) -> Result<(), Failure> {
+        if self.follows { Err(destination::awaited()) } else { Ok(()) }
     }
 
     /// What a step came to that this attempt or an earlier one finished.

@@ -21,6 +21,7 @@ use crate::yaml::{self, Node, Problems};
 
 pub mod actions;
 mod adopt;
+mod ahead;
 mod archive;
 mod asked;
 mod attribute;
@@ -375,7 +376,7 @@ impl Destination for Intercom {
     }
 
     fn perform_owed<'a>(&'a self, action: &'a str, payload: &'a [u8], before: Before<'a>) -> BoxFuture<'a, Performed> {
-        let client = self.client(before.steps).owing(before.notes, before.waited_out);
+        let client = self.client(before.steps).owing(before);
         Box::pin(self.perform_on(client, action, payload))
     }
 
@@ -394,6 +395,10 @@ impl Destination for Intercom {
         let takes = |model, name: &str, value: &Value| self.service.attributes.surely_take(model, name, value);
         let merged = queued::merged(action, &read(older)?, &read(newer)?, &takes)?;
         Some(Value::Object(merged).to_string())
+    }
+
+    fn goes_ahead(&self, action: &str, payload: &[u8]) -> bool {
+        ahead::goes_ahead(action, &serde_json::from_slice(payload).unwrap_or_default())
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<(), Failure>> {

@@ -1,7 +1,7 @@
 //! What can go wrong with a delivery to Intercom: one table of codes, what each means for the delivery, and what to do.
 
 use crate::action::Kind;
-use crate::destination::Trouble;
+use crate::destination::{CONTACT_AWAITED, Trouble};
 
 /// The app of the token lacks a permission.
 pub const PERMISSION_MISSING: &str = "permission_missing";
@@ -141,6 +141,13 @@ pub const TABLE: &[Trouble] = &[
         &[],
         "nobody in the workspace is the one who is meant, yet",
         "send an identify call, map the right id, or set `too_early: create_lead`; a lead is known by its e-mail address alone",
+    ),
+    row(
+        CONTACT_AWAITED,
+        Kind::TooEarly,
+        &[],
+        "an older delivery about the same person and company waits for the contact, and this one behind it; what needs no contact was done",
+        "nothing: see what the older one waits for",
     ),
     row(
         "lead_unsettled",

@@ -1,6 +1,6 @@
 //! Who comes into memory, and who is passed over.
 
-use super::parked::{Parked, companies, people};
+use super::parked::{Parked, people};
 use super::turns::Turn;
 use super::window::Bounds;
 use super::{Alarm, Conductor, HELD_MAX, Joining, size};
@@ -95,7 +95,7 @@ impl Conductor {
         let lined = |key| self.is_shelved(key, false, is_second);
         match one.parked {
             true => people(&one.keys).any(|key| self.is_shelved(key, true, is_second)),
-            false => one.keys.iter().copied().any(lined) || self.minds_parked(one, is_second).next().is_some(),
+            false => one.keys.iter().copied().any(lined),
         }
     }
 
@@ -104,14 +104,6 @@ impl Conductor {
             Some(look) if is_second => look.shelf.holds(key, is_parked),
             _ => self.window.is_shelved(key, is_parked),
         }
-    }
-
-    /// The keys by which one in its line has to wait for those on the shelf that came too early: when it is about a company,
-    /// because it may undo what one of them will do. Others pass, as they pass those in memory: what these wait for may be
-    /// that very event.
-    fn minds_parked<'o>(&'o self, one: &'o Joining, is_second: bool) -> impl Iterator<Item = u64> + 'o {
-        let is_of_company = companies(&one.keys).next().is_some();
-        people(&one.keys).filter(move |key| is_of_company && self.is_shelved(*key, true, is_second))
     }
 
     /// Whether something waits for it, or something came for which it waits.
@@ -201,7 +193,7 @@ impl Conductor {
             }
             Verdict::Behind => {
                 let nobody = |key: &u64| self.is_shelved(*key, false, is_second) && self.lanes.first(*key).is_none();
-                one.keys.iter().copied().filter(nobody).chain(self.minds_parked(one, is_second)).collect()
+                one.keys.iter().copied().filter(nobody).collect()
             }
             _ => Vec::new(),
         }

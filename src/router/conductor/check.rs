@@ -48,14 +48,14 @@ impl Conductor {
                 }
                 continue;
             }
-            // One that follows a parked one is outside as well, and the store does not know.
-            let is_on_shelf = people(&one.keys).all(|key| self.window.is_shelved(key, true))
-                || !one.parked && one.keys.iter().all(|key| self.window.is_shelved(*key, false));
+            let is_on_shelf = match one.parked {
+                true => people(&one.keys).all(|key| self.window.is_shelved(key, true)),
+                false => one.keys.iter().all(|key| self.window.is_shelved(*key, false)),
+            };
             if !is_on_shelf || self.window.is_shelf_empty() {
                 return Err(format!("{} is neither in memory nor on the shelf", one.id));
             }
-            let may_be_outside = !one.parked && people(&one.keys).any(|key| self.window.is_shelved(key, true));
-            if !is_reopened(one.id) && !may_be_outside {
+            if !is_reopened(one.id) {
                 match one.parked {
                     true => passed_parked.extend(people(&one.keys)),
                     false => passed_lined.extend(one.keys.iter().copied()),

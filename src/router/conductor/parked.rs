@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Alarm, Begin, Conductor, size};
+use super::{Alarm, Begin, Conductor};
 use crate::delivery::{Id, Position};
 use crate::instant::Timestamp;
 use crate::router::attempt::Next;
@@ -57,29 +57,17 @@ impl Conductor {
     }
 
     /// Whether an older call about the same person and the same company is parked: this one undoes or changes what that
-    /// one will do, so it waits behind it. Another delivery of the same event is no older call.
+    /// one will do, so what needs the contact waits behind it. Another delivery of the same event is no older call.
     pub(super) fn follows_a_parked_one(&self, position: Position) -> bool {
         let keys = &self.turns[&position].keys;
         let shares_company = |id: Id| companies(&self.parked[&id].keys).any(|key| keys.contains(&key));
         let older = |id: &Id| id.position < position;
-        people(keys).flat_map(|key| self.outside.line(key)).filter(older).any(shares_company)
-    }
-
-    /// The same of one that came too early when memory was full, and went to the shelf.
-    pub(super) fn follows_one_on_the_shelf(&self, position: Position) -> bool {
-        let keys = &self.turns[&position].keys;
-        let id = Id { position, number: 0 };
-        companies(keys).next().is_some() && people(keys).any(|key| self.window.is_parked_before(key, id))
-    }
-
-    /// An event's deliveries leave their line together, to wait behind a parked one.
-    pub(super) fn park_all(&mut self, position: Position) {
-        let Some(turn) = self.leave_lanes(position) else { return };
-        for (id, owed) in turn.deliveries {
-            self.held -= owed.as_deref().map_or(0, size);
-            self.lined -= 1;
-            self.park(id, &turn.source, Parked::new(turn.keys.clone(), turn.accepted_at, None));
-        }
+        let in_memory = || people(keys).flat_map(|key| self.outside.line(key)).filter(older).any(shares_company);
+        // Of those on the shelf it is not known who came with which company: then it waits, and perhaps in vain for a while.
+        let first = Id { position, number: 0 };
+        let is_on_shelf = |key| self.window.is_parked_before(key, first);
+        companies(keys).next().is_some()
+            && (in_memory() || companies(keys).any(is_on_shelf) && people(keys).any(is_on_shelf))
     }
 
     pub(super) fn finish_parked(&mut self, id: Id, next: Next, delivered: bool) {

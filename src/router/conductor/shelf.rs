@@ -2,12 +2,11 @@
 //!
 //! The shelf is the part of the store that was read and not taken, or put back. Whoever shares a key with one on the shelf
 //! and came later is put on it as well, so nobody in memory ever stands before an older one that is not. Those that came
-//! too early hold up only each other, as they do in memory; and what would undo them (`admit.rs`).
+//! too early hold up only each other, as they do in memory.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use super::parked::people;
 use crate::delivery::Id;
 use crate::instant::Timestamp;
 
@@ -20,7 +19,7 @@ pub(super) struct Shelf {
     lined: HashSet<u64>,
     /// Of those of them that stand behind one in memory, or behind one on the shelf that does.
     waiting: HashSet<u64>,
-    /// Of the people of those that came too early, each with the first of them.
+    /// Of those that came too early, each with the first of them. Only people have lines of such.
     parked: HashMap<u64, Id>,
     /// How many of these there are.
     pub(super) parked_count: usize,
@@ -33,8 +32,8 @@ impl Shelf {
     pub(super) fn put(&mut self, id: Id, keys: &[u64], is_parked: bool) {
         self.first = Some(self.first.map_or(id, |first| first.min(id)));
         match is_parked {
-            true => people(keys).for_each(|key| {
-                self.parked.entry(key).and_modify(|first| *first = id.min(*first)).or_insert(id);
+            true => keys.iter().for_each(|key| {
+                self.parked.entry(*key).and_modify(|first| *first = id.min(*first)).or_insert(id);
             }),
             false => self.lined.extend(keys),
         }

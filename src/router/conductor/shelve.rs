@@ -86,19 +86,12 @@ impl Conductor {
     fn may_leave_memory(&self, id: Id, is_urgent: bool) -> bool {
         let parked = &self.parked[&id];
         let is_before = |key| self.lanes.line(key).any(|position| position >= id.position);
-        // One without a time only follows another, and the store does not know that it is outside.
-        let rests = parked.until.is_some() && (parked.resting || !self.outside.has_turn(id));
+        let rests = parked.resting || !self.outside.has_turn(id);
         let is_last = self.outside.is_last(id) && !people(&parked.keys).any(is_before);
         let is_needed = people(&parked.keys).any(|key| self.window.wants.keys.contains(&key));
         let Bounds { lined, parked: most, .. } = self.window.bounds;
         let may_stay = is_needed && !is_urgent && self.parked.len() <= most + lined / 2;
         rests && is_last && !may_stay
-    }
-
-    /// Puts one on the shelf that has just come too early.
-    pub(super) fn shelve_new(&mut self, id: Id, keys: &[u64], until: Timestamp) {
-        self.window.put(id, keys, true, Some(until));
-        self.alarms.set(until, Alarm::Shelf);
     }
 
     fn shelve_one_parked(&mut self, id: Id) {

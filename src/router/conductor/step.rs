@@ -69,6 +69,8 @@ pub(in crate::router) struct Begin {
     pub(in crate::router) behind: Vec<Behind>,
     /// Whether it stands outside its line.
     pub(in crate::router) outside: bool,
+    /// Whether an older one about the same person and company stands outside: what needs the contact waits behind it.
+    pub(in crate::router) follows: bool,
     /// What it comes to is told with this.
     pub(in crate::router) generation: Generation,
     /// When the connection stood still.

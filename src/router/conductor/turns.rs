@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::parked::{Parked, people};
 use super::{Alarm, Begin, Behind, Conductor, size};
@@ -13,9 +12,6 @@ use crate::store::Owed;
 
 /// The most that may be brought with one.
 const BEHIND_MAX: usize = 64;
-
-/// Until it is looked again whether a parked one that must come first is in memory.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// The open deliveries of one event, brought one after the other while the event has its turn.
 pub(super) struct Turn {
@@ -30,19 +26,10 @@ pub(super) struct Turn {
 impl Conductor {
     /// `None`: it has to wait.
     pub(super) fn start_turn(&mut self, position: Position, now: Timestamp) -> Option<Begin> {
-        if self.follows_a_parked_one(position) {
-            self.park_all(position);
-            return None;
-        }
-        if self.is_after_a_parked_one(position) {
+        // What it says of a company has its turn now, and nobody waits for that.
+        let follows = self.follows_a_parked_one(position);
+        if !follows && self.is_after_a_parked_one(position) {
             self.held_back.push(position);
-            return None;
-        }
-        if self.follows_one_on_the_shelf(position) {
-            // It keeps its line: those behind it must not pass. The other one is asked for.
-            let keys = self.turns[&position].keys.clone();
-            self.window.want(people(&keys));
-            self.rest(position, now + LOOK_AGAIN);
             return None;
         }
         let turn = self.turns.get_mut(&position).expect("who stands in a line has a turn");
@@ -52,8 +39,8 @@ impl Conductor {
         }
         let (id, owed) =
             turn.deliveries.front_mut().map(|(id, owed)| (*id, owed.take())).expect("a turn has deliveries");
-        let behind = self.behind(position);
-        Some(self.begin((id, owed), behind, now))
+        let behind = if follows { Vec::new() } else { self.behind(position) };
+        Some(Begin { follows, ..self.begin((id, owed), behind, now) })
     }
 
     /// Those that wait directly behind the last delivery of an event and are about exactly the same people: once it has
@@ -107,7 +94,7 @@ impl Conductor {
                 let is_behind = people(&keys).any(|key| self.window.is_parked_before(key, id));
                 match is_behind {
                     // Its person's others wait there.
-                    true => self.shelve_new(id, &keys, until),
+                    true => self.window.put(id, &keys, true, None),
                     false => self.park(id, &source, Parked::new(keys, accepted_at, Some(until))),
                 }
             }

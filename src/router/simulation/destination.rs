@@ -1,4 +1,4 @@
-//! The destination of a history: it knows people by their keys, and has moods.
+//! The destination of a history: it knows people and companies by their keys, and has moods.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use crate::action::{Failure, Kind, Outcome};
-use crate::delivery::{Delivery, Exchange, Id};
-use crate::destination::{Allowance, Performed};
+use crate::delivery::{Delivery, Exchange, Id, Steps};
+use crate::destination::{Allowance, Performed, awaited};
 use crate::instant::Timestamp;
 use crate::router::load::Load;
 
@@ -15,6 +15,8 @@ use crate::router::load::Load;
 pub(super) const MAKES: &str = "makes";
 /// Comes too early until one of those it is about is known, if it is about anybody.
 pub(super) const NEEDS: &str = "needs";
+/// Writes the company it is about, if any; the rest is as with one that needs somebody.
+pub(super) const WRITES: &str = "writes";
 /// Needs nobody.
 pub(super) const PLAIN: &str = "plain";
 /// Is never taken.
@@ -34,6 +36,11 @@ pub(super) fn deed(does: &'static str) -> (&'static str, &'static str) {
     }
 }
 
+/// Whether there is something to do of an action while an older one waits for somebody.
+pub(super) fn goes_ahead(action: &str) -> bool {
+    [MAKES, WRITES, PLAIN].contains(&action)
+}
+
 /// Whether a payload is never taken.
 pub(super) fn is_bad(delivery: &Delivery) -> bool {
     delivery.payload.as_ref().is_ok_and(|payload| payload.get() == BAD_PAYLOAD)
@@ -43,6 +50,18 @@ pub(super) fn is_bad(delivery: &Delivery) -> bool {
 pub(super) fn merged(action: &str, older: &[u8], newer: &[u8]) -> Option<String> {
     let is_bad = [older, newer].contains(&BAD_PAYLOAD.as_bytes());
     (action != BAD).then(|| if is_bad { BAD_PAYLOAD } else { PAYLOAD }.to_owned())
+}
+
+/// The step after which the company is written.
+const WRITTEN: &str = "written";
+
+/// What a company was written with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Write {
+    /// The delivery that was attempted.
+    pub(super) by: Id,
+    /// The newest one whose values these are.
+    pub(super) values: Id,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -58,6 +77,8 @@ pub(super) enum Mood {
 pub(super) struct Destination {
     pub(super) mood: Mood,
     contacts: BTreeSet<u64>,
+    /// What was written of each company, in order.
+    pub(super) companies: BTreeMap<u64, Vec<Write>>,
     /// How often each was done.
     pub(super) done: BTreeMap<Id, u32>,
     /// How often each was done and could not be known to be.
@@ -66,12 +87,17 @@ pub(super) struct Destination {
 
 impl Destination {
     pub(super) fn new() -> Destination {
-        let (contacts, done, unknown) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
-        Destination { mood: Mood::Well, contacts, done, unknown }
+        Destination {
+            mood: Mood::Well,
+            contacts: BTreeSet::new(),
+            companies: BTreeMap::new(),
+            done: BTreeMap::new(),
+            unknown: BTreeMap::new(),
+        }
     }
 
-    /// What a request comes to.
-    pub(super) fn perform(&mut self, load: &Load, now: Timestamp, rng: &mut Rng) -> Performed {
+    /// What a request comes to, of one that stands behind another that waits for somebody, or of any other.
+    pub(super) fn perform(&mut self, (load, follows): (&Load, bool), now: Timestamp, rng: &mut Rng) -> Performed {
         let mood = match self.mood {
             Mood::Ordinary if rng.u8(..10) == 0 => Mood::Flaky,
             mood => mood,
@@ -87,23 +113,32 @@ impl Destination {
             3 if is_flaky => failed(Kind::Throttled, None),
             4 if is_flaky => failed(Kind::Unknown, None),
             5 if is_flaky => {
-                if self.take(load).is_ok() {
-                    self.is_unknown(load.ids());
-                }
+                self.hear(load, follows);
                 failed(Kind::Unknown, None)
             }
             6 if is_flaky => {
                 let resets_at = now + Duration::from_secs(rng.u64(1..10));
                 let allowance = Some(Allowance { limit: 100, remaining: rng.u32(..5), resets_at });
-                Performed { allowance, ..self.answer(load) }
+                Performed { allowance, ..self.answer(load, follows) }
             }
-            _ => self.answer(load),
+            // It goes down half-way.
+            7 if is_flaky && *load.owed.delivery.action == *WRITES => {
+                Performed { steps: self.write(load), ..failed(Kind::Unavailable, None) }
+            }
+            _ => self.answer(load, follows),
         }
     }
 
     /// A request arrives, and nobody hears of it.
-    pub(super) fn perform_unheard(&mut self, load: &Load) {
-        if matches!(self.mood, Mood::Well | Mood::Ordinary | Mood::Flaky) && self.take(load).is_ok() {
+    pub(super) fn perform_unheard(&mut self, load: &Load, follows: bool) {
+        if matches!(self.mood, Mood::Well | Mood::Ordinary | Mood::Flaky) {
+            self.hear(load, follows);
+        }
+    }
+
+    fn hear(&mut self, load: &Load, follows: bool) {
+        self.write(load);
+        if self.take(load, follows).is_ok() {
             self.is_unknown(load.ids());
         }
     }
@@ -113,21 +148,38 @@ impl Destination {
         ids.for_each(|id| *self.unknown.entry(id).or_default() += 1);
     }
 
-    fn answer(&mut self, load: &Load) -> Performed {
-        match self.take(load) {
+    fn answer(&mut self, load: &Load, follows: bool) -> Performed {
+        let steps = self.write(load);
+        let performed = match self.take(load, follows) {
             Ok(()) => Performed { result: Ok(Outcome::Delivered(Vec::new())), ..failed(Kind::Rejected, None) },
+            Err(Kind::TooEarly) if follows => Performed::failed(awaited()),
             Err(kind) => failed(kind, None),
-        }
+        };
+        Performed { steps, ..performed }
     }
 
-    fn take(&mut self, load: &Load) -> Result<(), Kind> {
+    /// The part that needs nobody; what an earlier attempt wrote is not written again.
+    fn write(&mut self, load: &Load) -> Steps {
         let owed = &load.owed;
-        if load.payload().is_ok_and(|payload| payload.get() == BAD_PAYLOAD) {
+        let is_written = owed.progress.steps.contains_key(WRITTEN) || is_spoilt(load);
+        let company = owed.delivery.keys.iter().find(|key| *key % 2 == 1);
+        let Some(company) = company.filter(|_| *owed.delivery.action == *WRITES && !is_written) else {
+            return Steps::new();
+        };
+        let values = load.ids().max().expect("a load brings one at least");
+        self.companies.entry(*company).or_default().push(Write { by: owed.id, values });
+        Steps::from([(WRITTEN.to_owned(), String::new())])
+    }
+
+    fn take(&mut self, load: &Load, follows: bool) -> Result<(), Kind> {
+        let owed = &load.owed;
+        if is_spoilt(load) {
             return Err(Kind::Rejected);
         }
         let people = || owed.delivery.keys.iter().copied().filter(|key| key % 2 == 0);
         match &*owed.delivery.action {
-            NEEDS if people().count() > 0 && !people().any(|key| self.contacts.contains(&key)) => {
+            WRITES if follows => return Err(Kind::TooEarly),
+            NEEDS | WRITES if people().count() > 0 && !people().any(|key| self.contacts.contains(&key)) => {
                 return Err(Kind::TooEarly);
             }
             MAKES => self.contacts.extend(people()),
@@ -136,6 +188,10 @@ impl Destination {
         load.ids().for_each(|id| *self.done.entry(id).or_default() += 1);
         Ok(())
     }
+}
+
+fn is_spoilt(load: &Load) -> bool {
+    load.payload().is_ok_and(|payload| payload.get() == BAD_PAYLOAD)
 }
 
 fn failed(kind: Kind, retry_after: Option<Duration>) -> Performed {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use jiff::SignedDuration;
 
-use super::destination::{BAD, Destination, MAKES, NEEDS, PLAIN, SPOILT};
+use super::destination::{BAD, Destination, MAKES, NEEDS, PLAIN, SPOILT, WRITES};
 use super::ledger::{Event, Ledger};
 use super::oracle::{self, Told};
 use crate::delivery::{Id, retry};
@@ -15,6 +15,7 @@ use crate::router::PaceSettings;
 use crate::router::attempt::Attempted;
 use crate::router::conductor::{Begin, Bounds, Conductor, Generation, Joining, Step};
 use crate::router::load::Load;
+use crate::store::Owed;
 
 mod attempts;
 mod disturbance;
@@ -83,6 +84,8 @@ struct Flight {
     begin: Begin,
     ids: Vec<Id>,
     load: Option<Load>,
+    /// What has nothing to do before the one that it follows.
+    put_aside: Option<Owed>,
     held: usize,
     at: Timestamp,
     attempted: Option<Attempted>,
@@ -119,9 +122,17 @@ pub(super) struct History {
     /// Since when a delivery comes too early.
     too_early_since: BTreeMap<Id, Duration>,
     log: Option<Vec<String>>,
-    happenings: usize,
+    came: Came,
+}
+
+/// What a history came to.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Came {
+    pub(super) happenings: usize,
     /// How many went with another one.
-    carried: usize,
+    pub(super) carried: usize,
+    /// How many did what needs nobody while an older one waited.
+    pub(super) ahead: usize,
 }
 
 impl History {
@@ -167,8 +178,7 @@ impl History {
             calm_since: Duration::ZERO,
             too_early_since: BTreeMap::new(),
             log: is_told.then(Vec::new),
-            happenings: 0,
-            carried: 0,
+            came: Came::default(),
         };
         history.plan(is_patient);
         history
@@ -232,12 +242,12 @@ impl History {
         }
     }
 
-    /// Runs it to its end: how many things happened, and how many deliveries went with another one.
-    pub(super) fn run(&mut self) -> Result<(usize, usize), String> {
+    /// Runs it to its end.
+    pub(super) fn run(&mut self) -> Result<Came, String> {
         while let Some(((time, _), what)) = self.agenda.pop_first() {
             self.time = time;
-            self.happenings += 1;
-            if self.happenings > HAPPENINGS_MAX {
+            self.came.happenings += 1;
+            if self.came.happenings > HAPPENINGS_MAX {
                 return Err("it does not come to its end".to_owned());
             }
             match &what {
@@ -252,7 +262,7 @@ impl History {
             self.conduct()?;
             if self.is_calm && self.is_over() {
                 oracle::ended(&self.ledger, &self.destination)?;
-                return Ok((self.happenings, self.carried));
+                return Ok(self.came);
             }
             // Where few have room in memory, one after the other waits as long as it may.
             let limit = if self.retry.first_wait_secs < 1.0 { HOUR } else { 12 * HOUR };
@@ -315,9 +325,7 @@ impl History {
     fn draw_keys(&mut self) -> Vec<u64> {
         let mut keys = Vec::new();
         for (kind, one_in) in [(10, 2), (20, 2), (30, 3), (41, 5)] {
-            let is_company = kind % 2 == 1;
-            // Calls about a company stay in memory behind one that rests, and there are more than fit.
-            if self.rng.u8(..one_in) == 0 && !(is_company && self.retry.first_wait_secs < 1.0) {
+            if self.rng.u8(..one_in) == 0 {
                 keys.push(kind + 2 * self.rng.u64(..3));
             }
         }
@@ -327,7 +335,8 @@ impl History {
     fn draw_deed(&mut self) -> &'static str {
         match self.rng.u8(..10) {
             0..2 => MAKES,
-            2..6 => NEEDS,
+            2..4 => NEEDS,
+            4..6 => WRITES,
             6 => BAD,
             7 => SPOILT,
             _ => PLAIN,
@@ -413,7 +422,7 @@ impl History {
             }
         }
         let Some(conductor) = &mut self.conductor else { return Ok(()) };
-        if self.happenings.is_multiple_of(CHECK_EVERY) {
+        if self.came.happenings.is_multiple_of(CHECK_EVERY) {
             let mut open = self.ledger.open(None, usize::MAX);
             open.retain(|one| !self.unheard.contains(&one.id));
             conductor.check(&open, |id| self.ledger.reopened.contains(&id))?;

@@ -26,9 +26,6 @@ pub(super) struct Ledger {
     pub(super) removed: BTreeSet<Position>,
     /// Dead letters that were opened again.
     pub(super) reopened: BTreeSet<Id>,
-    /// In which order those that came too early left their lines.
-    pub(super) parked_at: BTreeMap<Id, usize>,
-    parkings: usize,
 }
 
 impl Ledger {
@@ -51,10 +48,6 @@ impl Ledger {
 
     pub(super) fn settle(&mut self, id: Id, progress: &Progress) {
         if let Some(owed) = self.deliveries.get_mut(&id) {
-            if is_parked(progress) && !is_parked(&owed.progress) {
-                self.parkings += 1;
-                self.parked_at.insert(id, self.parkings);
-            }
             owed.progress = progress.clone();
         }
     }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::destination::{Destination, is_bad};
+use super::destination::{Destination, WRITES, is_bad};
 use super::ledger::{Ledger, is_parked};
 use crate::delivery::{Id, Status};
-use crate::router::conductor::{Begin, Conductor, Generation};
+use crate::router::conductor::{Begin, Generation};
 use crate::store::Owed;
 
 /// What the conductor was told that keeps it from sending; in the history's own time, which is not set back or forth.
@@ -24,25 +24,20 @@ pub(super) fn begins(
     carried: &[Id],
     told: &Told,
     (time, flying): (Duration, &dyn Fn(Id) -> bool),
-    (ledger, conductor): (&Ledger, &Conductor),
+    ledger: &Ledger,
 ) -> Result<(), String> {
     let id = begin.id;
     if told.is_off || told.is_unauthorized || time < told.quiet_until {
         return Err(format!("{id} is attempted at {time:?} although {told:?}"));
     }
     for id in std::iter::once(id).chain(carried.iter().copied()) {
-        goes(id, (begin, carried), flying, (ledger, conductor))?;
+        goes(id, (begin, carried), flying, ledger)?;
     }
     Ok(())
 }
 
 /// One of those that an attempt brings.
-fn goes(
-    id: Id,
-    (begin, carried): (&Begin, &[Id]),
-    flying: &dyn Fn(Id) -> bool,
-    (ledger, conductor): (&Ledger, &Conductor),
-) -> Result<(), String> {
+fn goes(id: Id, (begin, carried): (&Begin, &[Id]), flying: &dyn Fn(Id) -> bool, ledger: &Ledger) -> Result<(), String> {
     if flying(id) {
         return Err(format!("{id} is attempted twice at once"));
     }
@@ -57,7 +52,7 @@ fn goes(
     let waits = |older: &Owed| !older.progress.status.is_settled() && !ledger.reopened.contains(&older.id);
     let goes_along = |older: &Owed| older.id == begin.id || carried.contains(&older.id);
     let mut older = older.filter(|older| waits(older) && !goes_along(older));
-    match older.find(|older| must_go_first(older, owed, begin.outside, (ledger, conductor))) {
+    match older.find(|older| must_go_first(older, owed, begin)) {
         Some(older) => {
             let (mine, theirs) = (&owed.delivery.keys, &older.delivery.keys);
             let (outside, status) = (begin.outside, &older.progress.status);
@@ -67,25 +62,42 @@ fn goes(
     }
 }
 
-fn must_go_first(older: &Owed, owed: &Owed, outside: bool, (ledger, conductor): (&Ledger, &Conductor)) -> bool {
+fn must_go_first(older: &Owed, owed: &Owed, begin: &Begin) -> bool {
     let shared = || older.delivery.keys.iter().filter(|key| owed.delivery.keys.contains(key));
     let person = shared().any(|key| key % 2 == 0);
     let company = shared().any(|key| key % 2 == 1);
-    if older.id.position != owed.id.position && person && company {
-        return true;
-    }
-    let parked_at = |id| ledger.parked_at.get(&id).copied().unwrap_or(usize::MAX);
-    match (is_parked(&older.progress) || conductor.is_outside(older.id), outside) {
+    let is_of_both = person && company && older.id.position != owed.id.position;
+    match (is_parked(&older.progress), begin.outside) {
         (false, false) => person || company,
-        // One that only followed another outside may have been in the store meanwhile, which does not know that; then it may
-        // come too early after one that passed it.
-        (true, true) => person && is_parked(&older.progress) && ledger.parked_at[&older.id] < parked_at(owed.id),
-        _ => false,
+        (true, true) => person,
+        // What needs the contact waits.
+        (true, false) => is_of_both && !begin.follows,
+        (false, true) => is_of_both,
     }
+}
+
+/// Every company was written in the order of the calls about it, and has what the newest of them says.
+fn check_companies(ledger: &Ledger, destination: &Destination) -> Result<(), String> {
+    for (company, writes) in &destination.companies {
+        if let Some(two) = writes.windows(2).find(|two| two[1].by < two[0].by) {
+            return Err(format!("company {company} is written by {} after {}", two[1].by, two[0].by));
+        }
+    }
+    let calls = ledger.deliveries.values().filter(|owed| *owed.delivery.action == *WRITES && !is_bad(&owed.delivery));
+    for call in calls {
+        for company in call.delivery.keys.iter().filter(|key| *key % 2 == 1) {
+            let last = destination.companies.get(company).and_then(|writes| writes.last());
+            if last.is_none_or(|last| last.values < call.id) {
+                return Err(format!("company {company} has {last:?}, and not what {} says", call.id));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Everything has ended, as it should.
 pub(super) fn ended(ledger: &Ledger, destination: &Destination) -> Result<(), String> {
+    check_companies(ledger, destination)?;
     let mut codes: BTreeMap<&str, usize> = BTreeMap::new();
     for (id, owed) in &ledger.deliveries {
         let done = destination.done.get(id).copied().unwrap_or_default();

@@ -16,7 +16,8 @@ use crate::json::Object;
 
 /// Makes a company or updates it, by your own id, and attaches the contact to it.
 ///
-/// The company is written even when the contact is not there yet; then only attaching is tried again.
+/// The company is written even when the contact is not there yet; then only attaching is tried again. Calls about one company
+/// are written in their order, whoever they are about.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IdentifyCompany {
@@ -116,6 +117,7 @@ impl IdentifyCompany {
             let message = "the company was written, and nobody attached: nothing says which contact is meant";
             return Ok(Outcome::Delivered(vec![Warning::new("external_id", "no_identity", message)]));
         }
+        client.comes_to_contact()?;
         if let Some(contact) = client.known(&whom).await
             && client.has(&contact.id, Belonging::Company(&company))
         {

@@ -203,6 +203,7 @@ impl IdentifyContact {
     /// Puts the contact in the company, or takes it out; whether anything had to be sent for that.
     async fn link(&self, client: &Client, id: &str) -> Result<bool, Failure> {
         let Some(company_id) = &self.company_id else { return Ok(false) };
+        client.comes_to_contact()?;
         let whom = Whom::of_id(id);
         let which = Which { id: None, company_id: Some(company_id) };
         if self.remove_company {

@@ -6,12 +6,12 @@ use std::time::Duration;
 use super::{Flight, History, MINUTE, What};
 use crate::delivery::{Id, Progress, Status};
 use crate::instant::Timestamp;
-use crate::router::attempt::{Attempted, Next, Times, conclude};
+use crate::router::attempt::{Attempted, Next, Times, conclude, wait_behind};
 use crate::router::bring::Finished;
 use crate::router::conductor::{Begin, Generation, size};
 use crate::router::load::Load;
 use crate::router::pace::Pace;
-use crate::router::simulation::destination::{Mood, merged};
+use crate::router::simulation::destination::{Mood, goes_ahead, merged};
 use crate::router::simulation::oracle;
 use crate::store::Owed;
 
@@ -21,35 +21,42 @@ impl History {
         if self.paused.is_some() {
             return Err(format!("{id} is attempted although it is paused"));
         }
-        let load = self.load(&begin);
-        let conductor = self.conductor.as_ref().expect("somebody decided");
+        let waits_whole = |owed: &Owed| begin.follows && !goes_ahead(&owed.delivery.action);
+        let put_aside = self.whole(begin.id, &begin.owed).filter(waits_whole);
+        let load = if put_aside.is_none() { self.load(&begin) } else { None };
         let ids: Vec<Id> = load.as_ref().map_or(vec![id], |load| load.ids().collect());
         let carried = &ids[1..];
-        self.carried += carried.len();
+        self.came.carried += carried.len();
+        self.came.ahead += usize::from(begin.follows && load.is_some());
         let is_flying = |id: Id| self.flights.values().any(|flight| flight.ids.contains(&id));
-        oracle::begins(&begin, carried, &self.told, (self.time, &is_flying), (&self.ledger, conductor))?;
+        oracle::begins(&begin, carried, &self.told, (self.time, &is_flying), &self.ledger)?;
         let held = begin.owed.as_deref().map_or(0, size);
         self.tell(|_| {
             let with: String = carried.iter().map(|id| format!(" with {id}")).collect();
-            format!("  {id} begins{}{with}", if begin.outside { ", outside" } else { "" })
+            let (outside, follows) = (begin.outside, begin.follows);
+            let place = if outside { ", outside" } else { "" };
+            format!("  {id} begins{place}{}{with}", if follows { ", behind one that waits" } else { "" })
         });
         let number = self.number as usize;
-        self.flights.insert(number, Flight { begin, ids, load, held, at: now, attempted: None });
+        self.flights.insert(number, Flight { begin, ids, load, put_aside, held, at: now, attempted: None });
         let most = Duration::from_millis(*self.rng.choice([5, 500, 20_000].iter()).expect("there are some"));
         self.plan_in(most, What::Ends(self.life, number));
         Ok(())
     }
 
-    /// What an attempt brings, as [`crate::router::bring`] gathers it.
-    pub(super) fn load(&mut self, begin: &Begin) -> Option<Load> {
-        let whole = |id: Id, owed: &Option<Arc<Owed>>| match owed {
+    fn whole(&self, id: Id, owed: &Option<Arc<Owed>>) -> Option<Owed> {
+        match owed {
             Some(owed) if !self.ledger.removed.contains(&id.position) => Some((**owed).clone()),
             _ => self.ledger.deliveries.get(&id).cloned(),
-        };
-        let mut load = Load::of(whole(begin.id, &begin.owed)?);
+        }
+    }
+
+    /// What an attempt brings, as [`crate::router::bring`] gathers it.
+    pub(super) fn load(&mut self, begin: &Begin) -> Option<Load> {
+        let mut load = Load::of(self.whole(begin.id, &begin.owed)?);
         if load.may_carry() {
             for (id, owed) in &begin.behind {
-                if !whole(*id, owed).is_some_and(|next| load.take(next, merged)) {
+                if !self.whole(*id, owed).is_some_and(|next| load.take(next, merged)) {
                     break;
                 }
             }
@@ -63,9 +70,9 @@ impl History {
     pub(super) fn end(&mut self, number: usize) -> Result<(), String> {
         let now = self.now();
         let flight = self.flights.get_mut(&number).expect("it is under way");
-        let outside = flight.begin.outside;
+        let Begin { outside, follows, .. } = flight.begin;
         if let Some(load) = flight.load.take() {
-            let performed = self.destination.perform(&load, now, &mut self.rng);
+            let performed = self.destination.perform((&load, follows), now, &mut self.rng);
             let (standstills, luck) = (&flight.begin.standstills, if outside { 1.0 } else { self.rng.f64() });
             let times = Times { at: flight.at.min(now), now, standstills, luck };
             let attempted = conclude(load, performed, outside, &self.retry, &times);
@@ -100,9 +107,14 @@ impl History {
     }
 
     pub(super) fn write(&mut self, number: usize, now: Timestamp) {
-        let Flight { begin, held, attempted, .. } = self.flights.remove(&number).expect("it is under way");
-        let finished = match attempted {
-            Some(attempted) => {
+        let Flight { begin, held, attempted, put_aside, .. } = self.flights.remove(&number).expect("it is under way");
+        let finished = match (attempted, put_aside) {
+            (None, Some(mut owed)) => {
+                wait_behind(&mut owed.progress, now);
+                self.ledger.settle(begin.id, &owed.progress);
+                Finished::put_aside(begin.id, now, held)
+            }
+            (Some(attempted), _) => {
                 let progress: Progress = attempted.owed.progress.clone();
                 self.ledger.settle(begin.id, &progress);
                 attempted.carried.iter().for_each(|one| self.ledger.settle(one.id, &one.progress));
@@ -112,7 +124,7 @@ impl History {
                 }
                 Finished::of(attempted, held)
             }
-            None => Finished::unmade(begin.id, now, held),
+            (None, None) => Finished::unmade(begin.id, now, held),
         };
         if let Some(conductor) = &mut self.conductor {
             conductor.finished(begin.generation, finished, now);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{HOUR, History, MINUTE, Message, What};
-use crate::delivery::{Position, Progress, Status};
+use crate::delivery::{Position, Status};
 use crate::instant::Timestamp;
 use crate::router::attempt::Attempted;
 use crate::router::conductor::Conductor;
@@ -25,7 +25,7 @@ impl History {
         self.unheard.clear();
         for flight in std::mem::take(&mut self.flights).into_values() {
             match (flight.load, flight.attempted) {
-                (Some(load), _) if self.rng.bool() => self.destination.perform_unheard(&load),
+                (Some(load), _) if self.rng.bool() => self.destination.perform_unheard(&load, flight.begin.follows),
                 // It was done, and nobody wrote it down.
                 (_, Some(Attempted { owed, carried, .. }))
                     if matches!(owed.progress.status, Status::Delivered { .. }) =>
@@ -122,7 +122,7 @@ impl History {
             return;
         }
         let owed = dead.swap_remove(self.rng.usize(..dead.len()));
-        owed.progress = Progress::new();
+        owed.progress = std::mem::take(&mut owed.progress).reopened();
         let joining = joining(owed);
         let id = owed.id;
         self.ledger.reopened.insert(id);

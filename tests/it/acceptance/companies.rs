@@ -1,0 +1,238 @@
+//! Calls about one company, some of a person whose contact comes late: the company has what the newest of them says, whoever
+//! it is about, and links are made, and undone, in their order. Time is paused.
+
+use std::time::Duration;
+
+use interline::delivery::Status;
+use interline::router::Settings;
+use interline::sandbox::{self, Effect, Fault, SearchLag};
+use interline::store::Owed;
+use serde_json::{Value, json};
+
+use crate::support::virtual_time::{DEFAULTS, Engine, Place};
+
+const MILLIS: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A workspace, and the engine that brings everything to it.
+struct Desk {
+    place: Place,
+    engine: Engine,
+}
+
+impl Desk {
+    async fn new(mappings: &str) -> Desk {
+        let settings = sandbox::Settings { search_lag_secs: SearchLag::Secs(0), ..sandbox::Settings::default() };
+        let place = Place::new("crm", settings, mappings, 20 * MILLIS);
+        let engine = Engine::start(&[&place], &Settings::default()).await;
+        Desk { place, engine }
+    }
+
+    /// Accepts calls, each when those before it have come to rest; or all of them at once.
+    async fn accept(&self, calls: Vec<Value>, at_once: bool) {
+        match at_once {
+            true => self.engine.accept(calls).await,
+            false => {
+                for call in calls {
+                    self.engine.accept(vec![call]).await;
+                    tokio::time::sleep(SECOND).await;
+                }
+            }
+        }
+        tokio::time::sleep(SECOND).await;
+    }
+
+    /// The process ends, and another one begins that remembers nothing.
+    async fn restart(self) -> Desk {
+        let Desk { place, engine } = self;
+        let store = engine.store.clone();
+        engine.router.stop(Duration::ZERO).await;
+        tokio::task::yield_now().await;
+        let place = place.after_a_crash();
+        let engine = Engine::on(store, &[&place], &Settings::default()).await;
+        Desk { place, engine }
+    }
+
+    /// How the delivery of the call with that number stands, from 0.
+    async fn delivery(&self, number: usize) -> Owed {
+        self.engine.deliveries().await.remove(number)
+    }
+
+    /// Requests that begin so, as `POST /companies {…}`, with ids left out.
+    fn requests(&self, like: &str) -> Vec<String> {
+        let journal = self.place.control.journal();
+        let line = |entry: &Value| {
+            let path = entry["path"].as_str().unwrap().split('/').map(|part| if is_id(part) { "{id}" } else { part });
+            format!("{} {} {}", entry["method"].as_str().unwrap(), path.collect::<Vec<_>>().join("/"), entry["body"])
+        };
+        journal.as_array().unwrap().iter().map(line).filter(|line| line.starts_with(like)).collect()
+    }
+
+    /// The name of the company, and which contacts are in it.
+    fn came(&self) -> (Value, Vec<String>) {
+        let state = self.place.control.state();
+        let name = state["companies"][0]["name"].clone();
+        let contacts = state["contacts"].as_array().unwrap().iter();
+        let members = contacts.filter(|contact| contact["company_ids"] == json!(["c"]));
+        (name, members.map(|contact| contact["external_id"].as_str().unwrap().to_owned()).collect())
+    }
+}
+
+fn is_id(part: &str) -> bool {
+    part.len() == 24 && part.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn identify(user: &str) -> Value {
+    json!({ "type": "identify", "userId": user, "traits": { "name": user } })
+}
+
+fn group(user: &str, name: &str) -> Value {
+    json!({ "type": "group", "userId": user, "groupId": "c", "traits": { "name": name } })
+}
+
+fn leave(user: &str) -> Value {
+    json!({ "type": "group", "userId": user, "groupId": "c", "traits": { "left": true } })
+}
+
+/// The three mappings, with a trait that undoes the link.
+const WITH_ENDS: &str = "\
+\x20 - { name: Identify Contact, action: identify_contact }
+  - { name: Identify Company, action: identify_company, fields: { remove: $.traits.left } }
+  - { name: Track Event, action: track_event }
+";
+
+fn members(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_newest_call_about_a_company_stays_although_an_older_one_waits_for_its_contact() {
+    for (at_once, restarts) in [(false, false), (false, true), (true, false), (true, true)] {
+        let mut desk = Desk::new(DEFAULTS).await;
+        desk.accept(vec![identify("b")], false).await;
+        desk.accept(vec![group("a", "v1"), group("a", "v2"), group("b", "v3")], at_once).await;
+        assert_eq!(desk.came(), (json!("v3"), members(&["b"])), "at once: {at_once}");
+        // What came at once is one write: the second call finds that it says nothing new.
+        let written = desk.requests("POST /companies ");
+        let names: Vec<&str> = written.iter().filter_map(|line| line.split(r#""name":""#).nth(1)?.get(..2)).collect();
+        let expected = if at_once { vec!["v2", "v3"] } else { vec!["v1", "v2", "v3"] };
+        assert_eq!(names, expected, "at once: {at_once}");
+        assert_eq!(desk.requests("GET /contacts/find_by_external_id/a ").len(), 1, "at once: {at_once}");
+        let waiting = desk.delivery(2).await.progress;
+        assert!(matches!(&waiting.status, Status::Waiting { reason, parked: true, .. } if reason == "contact_awaited"));
+        assert_eq!(waiting.story.len(), 1);
+        assert_eq!(waiting.story[0].exchanges.len(), usize::from(!at_once));
+        if restarts {
+            desk = desk.restart().await;
+        }
+        desk.accept(vec![identify("a")], false).await;
+        desk.engine.idle(MINUTE).await;
+        assert_eq!(desk.came(), (json!("v3"), members(&["b", "a"])), "at once: {at_once}, restarts: {restarts}");
+        assert_eq!(desk.requests("POST /companies ").len(), expected.len(), "nothing is written again");
+        // That of b, and that of a, which is known to be there when the second call comes to it.
+        assert_eq!(desk.requests("POST /contacts/{id}/companies").len(), 2);
+        assert_eq!(desk.engine.count("crm", "delivered").await, 5);
+        desk.engine.router.stop(MINUTE).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_company_because_of_somebody_who_is_not_there() {
+    let desk = Desk::new(DEFAULTS).await;
+    desk.accept(vec![identify("b"), group("a", "v1"), group("a", "v2")], false).await;
+    desk.engine.accept(vec![group("a", "v3"), group("b", "v4")]).await;
+    tokio::time::sleep(200 * MILLIS).await;
+    assert_eq!(desk.delivery(4).await.progress.status.name(), "delivered");
+    assert_eq!(desk.came(), (json!("v4"), members(&["b"])));
+    desk.engine.router.stop(MINUTE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_ends_between_writing_and_parking_writes_in_its_turn_again() {
+    let desk = Desk::new(DEFAULTS).await;
+    desk.accept(vec![identify("b"), group("a", "v1")], false).await;
+    desk.place.control.fault(Fault::new("POST /companies", Effect::HoldReply));
+    desk.accept(vec![group("a", "v2"), group("b", "v3")], false).await;
+    assert_eq!(desk.came(), (json!("v2"), Vec::new()), "it was done, and nobody heard of it");
+    desk.place.control.clear_faults();
+    let desk = desk.restart().await;
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(desk.came(), (json!("v3"), members(&["b"])));
+    desk.accept(vec![identify("a")], false).await;
+    desk.engine.idle(MINUTE).await;
+    assert_eq!(desk.came(), (json!("v3"), members(&["b", "a"])));
+    assert_eq!(desk.requests("POST /companies ").len(), 4, "only the one nobody heard of is written twice");
+    desk.engine.router.stop(MINUTE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn links_and_their_ends_keep_their_order_and_their_place() {
+    for restarts in [false, true] {
+        for comes_back in [false, true] {
+            let mut desk = Desk::new(WITH_ENDS).await;
+            let track = json!({ "type": "track", "userId": "a", "event": "E" });
+            let last = if comes_back { vec![group("a", "v2")] } else { Vec::new() };
+            let calls = [vec![group("a", "v1"), leave("a"), track], last].concat();
+            desk.accept(calls, false).await;
+            let leaving = desk.delivery(1).await.progress;
+            assert!(
+                matches!(&leaving.status, Status::Waiting { reason, parked: true, .. } if reason == "contact_awaited")
+            );
+            assert_eq!((leaving.attempts, leaving.story.len()), (0, 0), "nothing was asked, and nothing is told");
+            if restarts {
+                desk = desk.restart().await;
+            }
+            desk.accept(vec![identify("a")], false).await;
+            desk.engine.idle(MINUTE).await;
+            let expected = if comes_back { members(&["a"]) } else { Vec::new() };
+            assert_eq!(desk.came().1, expected, "restarts: {restarts}");
+            let all = desk.requests("");
+            let at = |like: &str| all.iter().position(|line| line.starts_with(like)).unwrap();
+            let identified = at("POST /contacts {");
+            let (link, end) = (at("POST /contacts/{id}/companies"), at("DELETE /contacts/{id}/companies"));
+            let event = all.iter().rposition(|line| line.starts_with("POST /events")).unwrap();
+            assert!(identified < link && link < end && end < event, "restarts: {restarts}: {all:#?}");
+            desk.engine.router.stop(MINUTE).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_call_makes_in_two_deliveries_goes_each_its_way() {
+    let mappings = "\
+\x20 - { name: Person, action: identify_contact }
+  - { name: Make, trigger: 'type = \"group\"', action: create_company }
+  - { name: Put, trigger: 'type = \"group\"', action: attach_company }
+";
+    let mut desk = Desk::new(mappings).await;
+    desk.accept(vec![identify("b"), group("a", "v1"), group("a", "v2"), group("b", "v3")], false).await;
+    let statuses = |all: Vec<Owed>| all.iter().map(|owed| owed.progress.status.name()).collect::<Vec<_>>();
+    let expected = ["delivered", "delivered", "waiting", "delivered", "waiting", "delivered", "delivered"];
+    assert_eq!(statuses(desk.engine.deliveries().await), expected);
+    assert_eq!(desk.delivery(4).await.progress.story.len(), 0);
+    assert_eq!(desk.came(), (json!("v3"), members(&["b"])));
+    desk = desk.restart().await;
+    desk.accept(vec![identify("a")], false).await;
+    desk.engine.idle(MINUTE).await;
+    assert_eq!(desk.came(), (json!("v3"), members(&["b", "a"])));
+    desk.engine.router.stop(MINUTE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_contact_that_a_later_group_call_makes_is_made_in_its_turn() {
+    let mappings = "\
+\x20 - { name: Company, action: identify_company }
+  - { name: Person, trigger: 'type = \"group\" and traits.full = true', action: identify_contact, fields: { company_id: $.groupId } }
+";
+    let desk = Desk::new(mappings).await;
+    let mut full = group("a", "v2");
+    full["traits"]["full"] = true.into();
+    desk.accept(vec![group("a", "v1"), full], false).await;
+    let brought = desk.place.control.state()["contacts"].as_array().unwrap().len();
+    assert_eq!((brought, desk.came().0), (1, json!("v2")));
+    desk.engine.idle(MINUTE).await;
+    assert_eq!(desk.came(), (json!("v2"), members(&["a"])));
+    assert_eq!(desk.engine.count("crm", "delivered").await, 3);
+    desk.engine.router.stop(MINUTE).await;
+}
