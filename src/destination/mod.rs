@@ -122,7 +122,7 @@ pub trait Destination: Send + Sync + 'static {
     }
 
     /// One payload for two of the same action that wait one directly behind the other, which leaves what both, in order,
-    /// would leave. `None`: there is none, or nobody can be sure.
+    /// would leave; a step that is finished of it is finished of each. `None`: there is none, or nobody can be sure.
     fn merged(&self, _action: &str, _older: &[u8], _newer: &[u8]) -> Option<String> {
         None
     }

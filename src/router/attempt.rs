@@ -51,7 +51,7 @@ impl Next {
 pub(super) struct Attempted {
     /// The delivery with its new progress, to be settled.
     pub(super) owed: Owed,
-    /// Those that have ended with it, likewise.
+    /// Those that have ended with it, or came too early with it, likewise.
     pub(super) carried: Vec<Owed>,
     /// What happens next.
     pub(super) next: Next,
@@ -132,6 +132,11 @@ pub(super) fn conclude(
         Status::Delivered { .. } | Status::Skipped { .. } => carried.iter_mut().for_each(|one| {
             let (status, carried_by) = (progress.status.clone(), Some(owed.id));
             one.progress = Progress { carried_by, ..Progress::ended(status) };
+        }),
+        // They wait for the same contact, and all they would have done before is done.
+        Status::Waiting { parked: true, .. } => carried.iter_mut().for_each(|one| {
+            one.progress.steps = progress.steps.clone();
+            wait_behind(&mut one.progress, now);
         }),
         // They go on waiting behind it, or by themselves.
         _ => carried.clear(),

@@ -30,7 +30,7 @@ pub(super) struct Finished {
     pub(super) at: Timestamp,
     /// Whether the destination has it.
     pub(super) delivered: bool,
-    /// Those that have ended with it.
+    /// Those that have ended with it, or came too early with it.
     pub(super) carried: Vec<Id>,
     /// Why the destination could not take it, where that may pass.
     pub(super) trouble: Option<Cow<'static, str>>,

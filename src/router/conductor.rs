@@ -190,7 +190,7 @@ impl Conductor {
         // What was before says nothing about the present destination.
         self.end_attempt(id, if is_current { ended } else { Ended::default() }, now);
         self.held -= held;
-        let is_settled = next == Next::Settled;
+        let (is_settled, is_parked) = (next == Next::Settled, matches!(next, Next::Parked(_)));
         match next {
             Next::Quiet(until) if is_current => self.quiet(until, now),
             Next::Unauthorized if is_current => self.unauthorized(now),
@@ -200,7 +200,12 @@ impl Conductor {
             true => self.finish_parked(id, next, delivered),
             false => self.finish_turn(id, next, delivered),
         }
-        carried.into_iter().for_each(|id| self.finish_carried(id));
+        for id in carried {
+            match is_parked {
+                true => self.park_carried(id, now),
+                false => self.finish_carried(id),
+            }
+        }
         self.under_way.remove(&id);
         if !self.is_under_way(id.position) {
             let again: Vec<Joining> = self.reopened.extract_if(.., |one| one.id.position == id.position).collect();

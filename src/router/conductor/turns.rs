@@ -23,6 +23,13 @@ pub(super) struct Turn {
     pub(super) until: Option<Timestamp>,
 }
 
+impl Turn {
+    /// What stands outside of one that came too early.
+    fn parking(&self, until: Timestamp) -> (Arc<str>, Parked) {
+        (self.source.clone(), Parked::new(self.keys.clone(), self.accepted_at, Some(until)))
+    }
+}
+
 impl Conductor {
     /// `None`: it has to wait.
     pub(super) fn start_turn(&mut self, position: Position, now: Timestamp) -> Option<Begin> {
@@ -88,15 +95,9 @@ impl Conductor {
                 self.turn_done(position, delivered);
             }
             Next::Parked(until) => {
-                let turn = &self.turns[&position];
-                let (source, keys, accepted_at) = (turn.source.clone(), turn.keys.clone(), turn.accepted_at);
+                let (source, parked) = self.turns[&position].parking(until);
                 self.turn_done(position, false);
-                let is_behind = people(&keys).any(|key| self.window.is_parked_before(key, id));
-                match is_behind {
-                    // Its person's others wait there.
-                    true => self.window.put(id, &keys, true, None),
-                    false => self.park(id, &source, Parked::new(keys, accepted_at, Some(until))),
-                }
+                self.step_out(id, &source, parked);
             }
             Next::Again(until) => self.rest(position, until),
             Next::Quiet(_) | Next::Unauthorized => self.lanes.again(position),
@@ -126,8 +127,24 @@ impl Conductor {
             return;
         }
         self.ended(id);
-        let Some(turn) = self.turns.get_mut(&id.position) else { return };
-        let Some(at) = turn.deliveries.iter().position(|(one, _)| *one == id) else { return };
+        self.take_out(id);
+    }
+
+    /// One was brought with another, and both came too early: it waits behind that one.
+    pub(super) fn park_carried(&mut self, id: Id, now: Timestamp) {
+        // Where something comes before it, it leaves its line when its turn comes; and the shelf knows it when it is looked at.
+        if self.lanes.has_turn(id.position)
+            && let Some((source, parked)) = self.turns.get(&id.position).map(|turn| turn.parking(now))
+            && self.take_out(id)
+        {
+            self.step_out(id, &source, parked);
+        }
+    }
+
+    /// Takes a delivery that is not under way out of its turn, which has come. False: it is not in it.
+    fn take_out(&mut self, id: Id) -> bool {
+        let Some(turn) = self.turns.get_mut(&id.position) else { return false };
+        let Some(at) = turn.deliveries.iter().position(|(one, _)| *one == id) else { return false };
         let owed = turn.deliveries.remove(at).and_then(|(_, owed)| owed);
         let is_last = turn.deliveries.is_empty();
         self.held -= owed.as_deref().map_or(0, size);
@@ -135,6 +152,17 @@ impl Conductor {
         if is_last {
             self.lanes.call(id.position);
             self.leave_lanes(id.position);
+        }
+        true
+    }
+
+    /// One that came too early stands outside from now on.
+    fn step_out(&mut self, id: Id, source: &Arc<str>, parked: Parked) {
+        let is_behind = people(&parked.keys).any(|key| self.window.is_parked_before(key, id));
+        match is_behind {
+            // Its person's others wait there.
+            true => self.window.put(id, &parked.keys, true, None),
+            false => self.park(id, source, parked),
         }
     }
 

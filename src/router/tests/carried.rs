@@ -125,6 +125,28 @@ async fn what_may_have_been_heard_is_repeated_as_it_was() {
 }
 
 #[tokio::test]
+async fn what_came_too_early_together_waits_behind_the_first_and_goes_by_itself() {
+    let refusal = Failure::rejected("payload_rejected", "no");
+    let too_early = Failure::new(Kind::TooEarly, "contact_not_found", "nobody is there");
+    let (mut engine, gate) = waiting(&["A", "B", "C"], vec![refusal, too_early]).await;
+    gate.add_permits(2);
+    is(engine.next().await, "to", "A+B+C");
+    let first = engine.ends(2, "waiting").await.progress;
+    assert_eq!((first.story[0].carried.len(), first.status.code()), (2, Some("contact_not_found")));
+    for position in [3, 4] {
+        let behind = engine.ends(position, "waiting").await.progress;
+        assert!(matches!(&behind.status, Status::Waiting { parked: true, .. }));
+        assert_eq!((behind.status.code(), behind.story.len()), (Some("contact_awaited"), 0));
+    }
+    gate.add_permits(10);
+    // What is delivered of the same person wakes whoever stands first.
+    engine.accept(&["D"]).await;
+    for name in ["D", "A", "B", "C"] {
+        is(engine.next().await, "to", name);
+    }
+}
+
+#[tokio::test]
 async fn who_is_removed_while_waiting_is_in_nothing_that_is_sent() {
     let (mut engine, gate) = waiting(&["A", "B", "C"], Vec::new()).await;
     engine.store.remove(vec![id(3).position]).await.unwrap();

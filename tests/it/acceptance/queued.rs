@@ -97,14 +97,19 @@ proptest! {
     fn a_backlog_leaves_the_same_whether_or_not_it_is_made_one(
         calls in prop::collection::vec(call(), 1..40),
         faults in prop::collection::vec(fault(), 0..4),
+        is_late in any::<bool>(),
     ) {
-        // Nothing comes too early: what did would be brought when its time has come, in no order among several people.
-        let calls: Vec<Value> = (0..3).map(|person| identify(person, "Zoe", None)).chain(calls).collect();
+        let everybody = (0..3).map(|person| identify(person, "Zoe", None));
+        // Where people come late, companies are written before them, and what needs them waits.
+        let calls: Vec<Value> = match is_late {
+            true => calls.into_iter().chain(everybody).collect(),
+            false => everybody.chain(calls).collect(),
+        };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         let (one, apart) = runtime.block_on(async {
             (came(Economy::default(), &calls, &faults).await, came(APART, &calls, &faults).await)
         });
         prop_assert_eq!(difference(one.state, apart.state), None);
-        prop_assert!(!faults.is_empty() || one.writes <= apart.writes, "{} and {}", one.writes, apart.writes);
+        prop_assert!(is_late || !faults.is_empty() || one.writes <= apart.writes, "{} and {}", one.writes, apart.writes);
     }
 }

@@ -53,7 +53,8 @@ impl History {
 
     /// What an attempt brings, as [`crate::router::bring`] gathers it.
     pub(super) fn load(&mut self, begin: &Begin) -> Option<Load> {
-        let mut load = Load::of(self.whole(begin.id, &begin.owed)?);
+        let owed = self.whole(begin.id, &begin.owed).filter(|owed| !oracle::has_ended_with_another(owed))?;
+        let mut load = Load::of(owed);
         if load.may_carry() {
             for (id, owed) in &begin.behind {
                 if !self.whole(*id, owed).is_some_and(|next| load.take(next, merged)) {
