@@ -188,6 +188,46 @@ async fn a_process_that_ends_between_writing_and_parking_writes_in_its_turn_agai
     desk.engine.router.stop(MINUTE).await;
 }
 
+/// The whole history, in which the process ends while the request after the first `finished` ones is under way.
+async fn broken_off(finished: u64, hang: Effect, is_late: bool) -> Desk {
+    let desk = Desk::new(DEFAULTS).await;
+    desk.place.control.fault(Fault { nth: finished + 1, ..Fault::new("*", hang) });
+    let calls = vec![identify("b"), group("a", "v1"), group("a", "v2"), group("b", "v3"), identify("a")];
+    desk.accept(calls, false).await;
+    let Desk { place, engine } = desk;
+    let store = engine.store.clone();
+    engine.router.stop(Duration::ZERO).await;
+    tokio::task::yield_now().await;
+    if is_late {
+        place.control.clear_faults();
+    }
+    let place = place.after_a_crash();
+    let engine = Engine::on(store, &[&place], &Settings::default()).await;
+    engine.idle(10 * MINUTE).await;
+    Desk { place, engine }
+}
+
+#[tokio::test(start_paused = true)]
+async fn wherever_the_process_ends_the_newest_call_about_a_company_stays() {
+    let whole = broken_off(1_000, Effect::Hold, false).await;
+    let count = whole.requests("").len() as u64;
+    whole.engine.router.stop(MINUTE).await;
+    assert!(count > 8, "{count} requests");
+    for finished in 0..count {
+        // It comes to nothing; it is done while the next process begins; it was done, and nobody heard of it.
+        for (hang, is_late) in [(Effect::Hold, false), (Effect::Hold, true), (Effect::HoldReply, false)] {
+            let at = format!("{hang:?} after {finished} of {count} requests");
+            let desk = broken_off(finished, hang, is_late).await;
+            let (name, mut contacts) = desk.came();
+            contacts.sort_unstable();
+            assert_eq!((name, contacts), (json!("v3"), members(&["a", "b"])), "{at}: {:#?}", desk.requests(""));
+            assert!(desk.requests("POST /companies ").len() <= 4, "{at}: {:#?}", desk.requests("POST /companies "));
+            assert_eq!(desk.engine.count("crm", "delivered").await, 5, "{at}");
+            desk.engine.router.stop(MINUTE).await;
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn links_and_their_ends_keep_their_order_and_their_place() {
     for restarts in [false, true] {
