@@ -114,11 +114,10 @@ pub trait Destination: Send + Sync + 'static {
         false
     }
 
-    /// Whether an action has something to do for which nobody need be there: while an older delivery about the same person
-    /// waits for the contact, that is done in its turn, and the rest waits ([`Before::follows`]). What has no such part, or
-    /// would undo what the older one is still to do, waits whole.
-    fn goes_ahead(&self, _action: &str, _payload: &[u8]) -> bool {
-        false
+    /// What of an action is done in its turn while an older delivery about the same person waits for the contact
+    /// ([`Before::follows`]).
+    fn ahead(&self, _action: &str, _payload: &[u8]) -> Ahead {
+        Ahead::Nothing
     }
 
     /// One payload for two of the same action that wait one directly behind the other, which leaves what both, in order,
@@ -198,6 +197,18 @@ impl<'d> Pages<'d> {
         }
         Some(performed)
     }
+}
+
+/// What of an action is done although an older delivery about the same person waits for the contact; the rest waits behind
+/// that one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ahead {
+    /// Nothing: all of it needs the contact, or might undo what the older one is still to do.
+    Nothing,
+    /// What needs nobody to be there.
+    Apart,
+    /// The contact is made or updated, so the older one need not wait any longer.
+    Contact,
 }
 
 /// How far a delivery has come before an attempt.

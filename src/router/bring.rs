@@ -13,7 +13,7 @@ use super::under_way::Attempting;
 use super::{Connection, Surroundings, wait_for_store};
 use crate::action::{Kind, Warning};
 use crate::delivery::{Delivery, Id, Progress, Status, Steps};
-use crate::destination::Notes;
+use crate::destination::{Ahead, Notes};
 use crate::instant::Timestamp;
 use crate::store::{Owed, Store};
 
@@ -30,6 +30,8 @@ pub(super) struct Finished {
     pub(super) at: Timestamp,
     /// Whether the destination has it.
     pub(super) delivered: bool,
+    /// Whether whoever waits for the contact has a reason to try.
+    pub(super) wakes: bool,
     /// Those that have ended with it, or came too early with it.
     pub(super) carried: Vec<Id>,
     /// Why the destination could not take it, where that may pass.
@@ -54,7 +56,8 @@ pub(super) async fn bring(
     let Some(owed) = still_owed(&**store, (id, owed)).await else {
         return Finished::unmade(id, (surroundings.clock)(), held);
     };
-    if follows && waits_whole(connection, &owed) {
+    let ahead = follows.then(|| ahead(connection, &owed));
+    if ahead == Some(Ahead::Nothing) {
         return put_aside(owed, &**store, surroundings, held).await;
     }
     let (mut load, _attempting_others) = gather(owed, behind, connection, store, surroundings).await;
@@ -70,7 +73,7 @@ pub(super) async fn bring(
     if attempted.next == Next::Settled {
         all().for_each(|one| connection.count_settled(one));
     }
-    Finished::of(attempted, held)
+    Finished::of(attempted, ahead, held)
 }
 
 /// The delivery, read where it is not in memory; `None`, and said why, where nothing is owed any more.
@@ -94,10 +97,11 @@ async fn still_owed(store: &dyn Store, (id, owed): Behind) -> Option<Owed> {
     Some(owed)
 }
 
-/// Whether a delivery has nothing to do before the older one that waits for the same contact.
-fn waits_whole(connection: &Connection, owed: &Owed) -> bool {
+/// What a delivery has to do before the older one that waits for the same contact.
+fn ahead(connection: &Connection, owed: &Owed) -> Ahead {
     let Delivery { action, payload, .. } = &owed.delivery;
-    payload.as_ref().is_ok_and(|payload| !connection.destination.goes_ahead(action, payload.get().as_bytes()))
+    // Without a payload there is nothing to wait with.
+    payload.as_ref().map_or(Ahead::Apart, |payload| connection.destination.ahead(action, payload.get().as_bytes()))
 }
 
 /// Writes down that a delivery waits outside its line, without an attempt.
@@ -153,21 +157,27 @@ async fn whole(some: Vec<Behind>, store: &Arc<dyn Store>) -> Vec<Option<Owed>> {
 }
 
 impl Finished {
-    /// An attempt that was written down.
-    pub(super) fn of(attempted: Attempted, held: usize) -> Finished {
+    /// An attempt that was written down; of one that follows another, with what it was to do ahead of that one.
+    pub(super) fn of(attempted: Attempted, ahead: Option<Ahead>, held: usize) -> Finished {
         let Attempted { owed: Owed { id, progress, .. }, carried, next, at, ended } = attempted;
         let carried = carried.into_iter().map(|one| one.id).collect();
         let delivered = matches!(progress.status, Status::Delivered { .. });
+        let wakes = match ahead {
+            Some(Ahead::Contact) => delivered || matches!(next, Next::Parked(_)),
+            Some(Ahead::Nothing | Ahead::Apart) => false,
+            None => delivered,
+        };
         let failure = progress.story.last().and_then(|attempt| attempt.failure.as_ref());
         let trouble = failure.filter(|failure| matches!(failure.kind, Kind::Unavailable | Kind::Unknown));
         let trouble = trouble.map(|failure| failure.code.clone());
-        Finished { id, next, at, delivered, carried, trouble, ended, held }
+        Finished { id, next, at, delivered, wakes, carried, trouble, ended, held }
     }
 
     /// One that was not made, because nothing is owed any more.
     pub(super) fn unmade(id: Id, at: Timestamp, held: usize) -> Finished {
         let (next, ended) = (Next::Settled, Ended::default());
-        Finished { id, next, at, delivered: false, carried: Vec::new(), trouble: None, ended, held }
+        let (delivered, wakes, carried) = (false, false, Vec::new());
+        Finished { id, next, at, delivered, wakes, carried, trouble: None, ended, held }
     }
 
     /// One that was not made, because it waits behind another outside the lines.

@@ -183,7 +183,7 @@ impl Conductor {
     pub(super) fn finished(&mut self, generation: Generation, finished: Finished, now: Timestamp) {
         self.look(now);
         let is_current = generation == self.generation;
-        let Finished { id, at, next, delivered, carried, trouble, ended, held } = finished;
+        let Finished { id, at, next, delivered, wakes, carried, trouble, ended, held } = finished;
         // The clock may have been set back since the time was reckoned.
         let next = next.set_back(at, now);
         self.tell_of_trouble(trouble, delivered);
@@ -197,8 +197,8 @@ impl Conductor {
             _ => {}
         }
         match self.parked.contains_key(&id) {
-            true => self.finish_parked(id, next, delivered),
-            false => self.finish_turn(id, next, delivered),
+            true => self.finish_parked(id, next, wakes),
+            false => self.finish_turn(id, next, wakes),
         }
         for id in carried {
             match is_parked {

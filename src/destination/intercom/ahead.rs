@@ -6,15 +6,18 @@
 
 use serde_json::{Map, Value};
 
-/// Whether an action has a part that needs no contact, or makes it.
-pub fn goes_ahead(action: &str, payload: &Map<String, Value>) -> bool {
+use crate::destination::Ahead;
+
+/// What of an action does not wait.
+pub fn ahead(action: &str, payload: &Map<String, Value>) -> Ahead {
     let names = |field: &str| payload.get(field).is_some_and(Value::is_string);
     match action {
-        "identify_contact" | "create_contact" | "create_company" | "update_company" | "create_tag" => true,
-        "identify_company" => payload.get("remove") != Some(&Value::Bool(true)),
+        "identify_contact" | "create_contact" => Ahead::Contact,
+        "create_company" | "update_company" | "create_tag" => Ahead::Apart,
+        "identify_company" if payload.get("remove") != Some(&Value::Bool(true)) => Ahead::Apart,
         // Of a company, where one is named.
-        "attach_tag" | "detach_tag" => names("intercom_company_id") || names("company_id"),
-        _ => false,
+        "attach_tag" | "detach_tag" if names("intercom_company_id") || names("company_id") => Ahead::Apart,
+        _ => Ahead::Nothing,
     }
 }
 
@@ -43,7 +46,7 @@ mod tests {
     ];
 
     fn goes(action: &str, payload: Value) -> bool {
-        goes_ahead(action, payload.as_object().unwrap())
+        ahead(action, payload.as_object().unwrap()) != Ahead::Nothing
     }
 
     #[test]

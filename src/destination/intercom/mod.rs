@@ -15,7 +15,7 @@ use crate::action::Failure;
 use crate::delivery::Steps;
 use crate::destination::erase::{Erased, Subject};
 use crate::destination::http::{self, Network, Transport};
-use crate::destination::{self, Allowance, Before, Clock, Context, Destination, Memory, Performed};
+use crate::destination::{self, Ahead, Allowance, Before, Clock, Context, Destination, Memory, Performed};
 use crate::metrics::Metrics;
 use crate::yaml::{self, Node, Problems};
 
@@ -397,8 +397,8 @@ impl Destination for Intercom {
         Some(Value::Object(merged).to_string())
     }
 
-    fn goes_ahead(&self, action: &str, payload: &[u8]) -> bool {
-        ahead::goes_ahead(action, &serde_json::from_slice(payload).unwrap_or_default())
+    fn ahead(&self, action: &str, payload: &[u8]) -> Ahead {
+        ahead::ahead(action, &serde_json::from_slice(payload).unwrap_or_default())
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<(), Failure>> {

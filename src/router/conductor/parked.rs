@@ -70,13 +70,13 @@ impl Conductor {
             && (in_memory() || companies(keys).any(is_on_shelf) && people(keys).any(is_on_shelf))
     }
 
-    pub(super) fn finish_parked(&mut self, id: Id, next: Next, delivered: bool) {
+    pub(super) fn finish_parked(&mut self, id: Id, next: Next, wakes: bool) {
         self.parked_under_way -= 1;
         for position in std::mem::take(&mut self.held_back) {
             self.lanes.again(position);
         }
         match next {
-            Next::Settled => self.leave_outside(id, delivered),
+            Next::Settled => self.leave_outside(id, wakes),
             Next::Again(until) | Next::Parked(until) => {
                 let parked = self.parked.get_mut(&id).expect("it is parked");
                 parked.until = Some(until);
@@ -88,14 +88,14 @@ impl Conductor {
         }
     }
 
-    fn leave_outside(&mut self, id: Id, delivered: bool) {
+    fn leave_outside(&mut self, id: Id, wakes: bool) {
         self.ended(id);
         self.outside.leave(id);
         let Some(parked) = self.parked.remove(&id) else { return };
         if people(&parked.keys).any(|key| self.outside.first(key).is_none() && self.window.is_shelved(key, true)) {
             self.window.make_due();
         }
-        match delivered {
+        match wakes {
             true => self.wake(&parked.keys),
             false => self.pass_on(&parked.keys),
         }

@@ -87,16 +87,16 @@ impl Conductor {
         self.alarms.set(until, Alarm::Turn(position));
     }
 
-    pub(super) fn finish_turn(&mut self, id: Id, next: Next, delivered: bool) {
+    pub(super) fn finish_turn(&mut self, id: Id, next: Next, wakes: bool) {
         let position = id.position;
         match next {
             Next::Settled => {
                 self.ended(id);
-                self.turn_done(position, delivered);
+                self.turn_done(position, wakes);
             }
             Next::Parked(until) => {
                 let (source, parked) = self.turns[&position].parking(until);
-                self.turn_done(position, false);
+                self.turn_done(position, wakes);
                 self.step_out(id, &source, parked);
             }
             Next::Again(until) => self.rest(position, until),
@@ -105,11 +105,11 @@ impl Conductor {
     }
 
     /// The first delivery of a turn is done with: the next one of the same event follows, else those behind move up.
-    pub(super) fn turn_done(&mut self, position: Position, delivered: bool) {
+    pub(super) fn turn_done(&mut self, position: Position, wakes: bool) {
         let turn = self.turns.get_mut(&position).expect("who is under way has a turn");
         turn.deliveries.pop_front();
         self.lined -= 1;
-        if delivered {
+        if wakes {
             let keys = turn.keys.clone();
             self.wake(&keys);
         }

@@ -7,7 +7,7 @@ use fastrand::Rng;
 
 use crate::action::{Failure, Kind, Outcome};
 use crate::delivery::{Delivery, Exchange, Id, Steps};
-use crate::destination::{Allowance, Performed, awaited};
+use crate::destination::{Ahead, Allowance, Performed, awaited};
 use crate::instant::Timestamp;
 use crate::router::load::Load;
 
@@ -36,9 +36,13 @@ pub(super) fn deed(does: &'static str) -> (&'static str, &'static str) {
     }
 }
 
-/// Whether there is something to do of an action while an older one waits for somebody.
-pub(super) fn goes_ahead(action: &str) -> bool {
-    [MAKES, WRITES, PLAIN].contains(&action)
+/// What is to be done of an action while an older one waits for somebody.
+pub(super) fn ahead(action: &str) -> Ahead {
+    match action {
+        MAKES => Ahead::Contact,
+        WRITES | PLAIN => Ahead::Apart,
+        _ => Ahead::Nothing,
+    }
 }
 
 /// Whether a payload is never taken.

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use super::{Flight, History, MINUTE, What};
 use crate::delivery::{Id, Progress, Status};
+use crate::destination::Ahead;
 use crate::instant::Timestamp;
 use crate::router::attempt::{Attempted, Next, Times, conclude, wait_behind};
 use crate::router::bring::Finished;
 use crate::router::conductor::{Begin, Generation, size};
 use crate::router::load::Load;
 use crate::router::pace::Pace;
-use crate::router::simulation::destination::{Mood, goes_ahead, merged};
+use crate::router::simulation::destination::{Mood, ahead, merged};
 use crate::router::simulation::oracle;
 use crate::store::Owed;
 
@@ -21,7 +22,7 @@ impl History {
         if self.paused.is_some() {
             return Err(format!("{id} is attempted although it is paused"));
         }
-        let waits_whole = |owed: &Owed| begin.follows && !goes_ahead(&owed.delivery.action);
+        let waits_whole = |owed: &Owed| begin.follows && ahead(&owed.delivery.action) == Ahead::Nothing;
         let put_aside = self.whole(begin.id, &begin.owed).filter(waits_whole);
         let load = if put_aside.is_none() { self.load(&begin) } else { None };
         let ids: Vec<Id> = load.as_ref().map_or(vec![id], |load| load.ids().collect());
@@ -123,7 +124,8 @@ impl History {
                 if conductor_heeds {
                     self.note(&attempted, now);
                 }
-                Finished::of(attempted, held)
+                let ahead = begin.follows.then(|| ahead(&attempted.owed.delivery.action));
+                Finished::of(attempted, ahead, held)
             }
             (None, None) => Finished::unmade(begin.id, now, held),
         };
