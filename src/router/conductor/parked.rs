@@ -1,4 +1,9 @@
 //! Deliveries that came too early: when they go, who waits behind them, and what wakes them.
+//!
+//! # Why
+//! A call about a person and a company waits behind an older one that is parked, because a link and its end must not change
+//! places. But its company is others' as well, and their newer calls do not wait. So it is attempted in its turn, told that it
+//! follows, does what needs no contact, and leaves its line as one that came too early.
 
 use std::sync::Arc;
 
@@ -7,7 +12,7 @@ use crate::delivery::{Id, Position};
 use crate::instant::Timestamp;
 use crate::router::attempt::Next;
 
-/// A delivery that came too early. It has left its line, because the very event it waits for may stand behind it there,
+/// A delivery that came too early, or follows one that did. It has left its line, because the very event it waits for may stand behind it there,
 /// and stands in a line of such deliveries, where its person's others wait behind it.
 pub(super) struct Parked {
     pub(super) keys: Vec<u64>,
