@@ -14,6 +14,7 @@ use crate::support::virtual_time::{DEFAULTS, Engine, Place};
 const MILLIS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// A workspace, and the engine that brings everything to it.
 struct Desk {
@@ -23,8 +24,13 @@ struct Desk {
 
 impl Desk {
     async fn new(mappings: &str) -> Desk {
+        Desk::set(mappings, json!({})).await
+    }
+
+    /// The same, with more settings of the destination.
+    async fn set(mappings: &str, more: Value) -> Desk {
         let settings = sandbox::Settings { search_lag_secs: SearchLag::Secs(0), ..sandbox::Settings::default() };
-        let place = Place::new("crm", settings, mappings, 20 * MILLIS);
+        let place = Place::set("crm", settings, mappings, 20 * MILLIS, more);
         let engine = Engine::start(&[&place], &Settings::default()).await;
         Desk { place, engine }
     }
@@ -186,6 +192,29 @@ async fn a_process_that_ends_between_writing_and_parking_writes_in_its_turn_agai
     assert_eq!(desk.came(), (json!("v3"), members(&["b", "a"])));
     assert_eq!(desk.requests("POST /companies ").len(), 4, "only the one nobody heard of is written twice");
     desk.engine.router.stop(MINUTE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whose_contact_never_comes_ends_as_if_each_call_had_waited_by_itself() {
+    for (policy, ended, linked) in [
+        ("dead_letter", "dead_letter contact_not_found", vec!["b"]),
+        ("skip", "delivered ", vec!["b"]),
+        ("create_lead", "delivered ", vec!["b", "a"]),
+    ] {
+        let desk = Desk::set(DEFAULTS, json!({ "too_early": policy })).await;
+        let calls = vec![identify("b"), group("a", "v1"), group("a", "v2"), group("a", "v3"), group("b", "v4")];
+        desk.accept(calls, false).await;
+        let took = desk.engine.idle(2 * HOUR).await;
+        assert!((HOUR - MINUTE..HOUR + 10 * MINUTE).contains(&took), "{policy}: {took:?}");
+        for number in 1..4 {
+            let status = desk.delivery(number).await.progress.status;
+            let came = format!("{} {}", status.name(), status.code().unwrap_or_default());
+            assert_eq!(came, ended, "{policy}: call {number}");
+        }
+        assert_eq!(desk.came(), (json!("v4"), members(&linked)), "{policy}");
+        assert_eq!(desk.requests("POST /companies ").len(), 4, "{policy}");
+        desk.engine.router.stop(MINUTE).await;
+    }
 }
 
 /// The whole history, in which the process ends while the request after the first `finished` ones is under way.
