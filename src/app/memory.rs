@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -96,15 +96,24 @@ impl Memory for Folder {
         // What is no text is as damaged as what makes no sense: whoever reads it decides.
         Ok(Added { text: String::from_utf8_lossy(&bytes).into_owned(), mark, is_anew })
     }
+
+    fn hold(&self, key: &str) -> io::Result<Box<dyn Send>> {
+        make_private(&self.0)?;
+        // Beside it, because what is written anew is another file.
+        let file =
+            fs::OpenOptions::new().create(true).append(true).mode(0o600).open(self.file(&format!("{key}.lock")))?;
+        match file.lock() {
+            // Some systems of files know no locks: there it is as if nobody else were there.
+            Err(error) if error.kind() != io::ErrorKind::Unsupported => Err(error),
+            _ => Ok(Box::new(file)),
+        }
+    }
 }
 
 /// Writes a file that only its owner may read: whole or not at all, also when the machine stops meanwhile.
 pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !folder.exists() {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    }
+    make_private(folder)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let draft = folder.join(name);
@@ -118,6 +127,14 @@ pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(&draft, path)?;
     fs::File::open(folder)?.sync_all()
+}
+
+/// Makes a folder, where there is none, that only its owner may look into.
+fn make_private(folder: &Path) -> io::Result<()> {
+    match folder.exists() {
+        true => Ok(()),
+        false => fs::DirBuilder::new().recursive(true).mode(0o700).create(folder),
+    }
 }
 
 #[cfg(test)]
@@ -152,5 +169,16 @@ mod tests {
         let file = memory.file("workspace");
         assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
         assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "no draft is left");
+    }
+
+    #[test]
+    fn what_one_holds_no_other_process_gets() {
+        let directory = tempfile::tempdir().unwrap();
+        let memory = Folder::of(directory.path(), "crm");
+        let held = memory.hold("lines").unwrap();
+        let elsewhere = fs::File::open(memory.file("lines.lock")).unwrap();
+        assert!(matches!(elsewhere.try_lock(), Err(fs::TryLockError::WouldBlock)));
+        drop(held);
+        elsewhere.try_lock().unwrap();
     }
 }

@@ -272,6 +272,10 @@ pub trait Memory: Send + Sync + 'static {
 
     /// What was added under `key` since `mark`; all of it, where it was written anew since.
     fn added(&self, key: &str, mark: Mark) -> std::io::Result<Added>;
+
+    /// Waits until nobody else, in this process or another, holds what is remembered under `key`; then it is held until the
+    /// answer is dropped. Whoever writes anew what was read holds it from before the reading.
+    fn hold(&self, key: &str) -> std::io::Result<Box<dyn Send>>;
 }
 
 /// Up to where somebody has read what is remembered under a key. The default: nothing yet.

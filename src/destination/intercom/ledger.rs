@@ -189,6 +189,8 @@ impl File {
     }
 
     fn write(&self, lines: &str, now: i64) -> io::Result<()> {
+        // What another process adds between the reading and the writing would be lost.
+        let _held = self.memory.hold(KEY)?;
         let kept = {
             let read = self.read(now)?;
             let is_old = read.first_at.saturating_add(self.lag_secs.saturating_mul(2)) < now;
@@ -202,6 +204,7 @@ impl File {
     }
 
     fn strike(&self, id: &str, address: Option<Address>, now: i64) -> io::Result<()> {
+        let _held = self.memory.hold(KEY)?;
         let is_of = |line: &&Line| Some(line.address) == address || line.note == Note::Has(id.into());
         let kept: String = {
             let read = self.read(now)?;

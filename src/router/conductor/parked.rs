@@ -12,8 +12,8 @@ use crate::delivery::{Id, Position};
 use crate::instant::Timestamp;
 use crate::router::attempt::Next;
 
-/// A delivery that came too early, or follows one that did. It has left its line, because the very event it waits for may stand behind it there,
-/// and stands in a line of such deliveries, where its person's others wait behind it.
+/// A delivery that came too early, or follows one that did. It has left its line, because the very event it waits for may
+/// stand behind it there, and stands in a line of such deliveries, where its person's others wait behind it.
 pub(super) struct Parked {
     pub(super) keys: Vec<u64>,
     pub(super) accepted_at: Timestamp,

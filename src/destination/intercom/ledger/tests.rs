@@ -4,9 +4,18 @@ use std::collections::BTreeMap;
 
 use super::*;
 
-/// Keeps texts, and counts how often one is written anew.
+/// Keeps texts, and counts how often one is written anew. Only who holds one may change it.
 #[derive(Default)]
-struct Shelf(Mutex<BTreeMap<String, (u64, String)>>);
+struct Shelf(Mutex<BTreeMap<String, (u64, String)>>, Arc<AtomicBool>);
+
+/// Somebody holds a text of a shelf.
+struct Held(Arc<AtomicBool>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
 
 impl Shelf {
     fn text(&self) -> String {
@@ -24,6 +33,7 @@ impl Memory for Shelf {
     }
 
     fn remember(&self, key: &str, text: &str) -> io::Result<()> {
+        assert!(self.1.load(Ordering::Relaxed), "it is held");
         let mut shelf = self.0.lock().unwrap();
         let writings = shelf.get(key).map_or(0, |(writings, _)| *writings);
         shelf.insert(key.to_owned(), (writings + 1, text.to_owned()));
@@ -31,8 +41,14 @@ impl Memory for Shelf {
     }
 
     fn append(&self, key: &str, text: &str) -> io::Result<()> {
+        assert!(self.1.load(Ordering::Relaxed), "it is held");
         self.0.lock().unwrap().entry(key.to_owned()).or_default().1.push_str(text);
         Ok(())
+    }
+
+    fn hold(&self, _: &str) -> io::Result<Box<dyn Send>> {
+        assert!(!self.1.swap(true, Ordering::Relaxed), "nobody holds it yet");
+        Ok(Box::new(Held(self.1.clone())))
     }
 
     fn added(&self, key: &str, mark: Mark) -> io::Result<Added> {
@@ -116,7 +132,9 @@ async fn a_damaged_line_spoils_no_other() {
     let shelf: Arc<Shelf> = Arc::default();
     let one = ledger(&shelf, 10);
     one.note("a@b.co", has("c1"), 0).await;
+    let held = shelf.hold(KEY).unwrap();
     shelf.append(KEY, "nonsense\n12 xyz c9\n0 8030").unwrap();
+    drop(held);
     assert_eq!(contacts(&one, "a@b.co", 0), ["c1"]);
     one.note("x@b.co", has("c2"), 0).await;
     for ledger in [one, ledger(&shelf, 10)] {
