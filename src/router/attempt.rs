@@ -151,9 +151,10 @@ fn has_waited_out(progress: &Progress, settings: &retry::Settings, standstills: 
     progress.waited_out || since.is_some_and(|since| retry::has_waited_out(settings, since + uncounted, at))
 }
 
-/// When the last attempt ended.
+/// When the last attempt ended; of one that waits and was never attempted, since when it waits.
 fn last(progress: &Progress) -> Option<Timestamp> {
-    progress.story.last().map(|attempt| attempt.at + Duration::from_millis(attempt.took_ms))
+    let last = progress.story.last().map(|attempt| attempt.at + Duration::from_millis(attempt.took_ms));
+    last.or(progress.failing.map(|failing| failing.since))
 }
 
 /// Time since the last attempt in which the connection stood still counts for no age, and neither does the attempt: the
@@ -253,8 +254,9 @@ fn stay_outside(status: &mut Status, now: Timestamp) {
 }
 
 /// One that has nothing to do before the one that it follows leaves its line without an attempt. The store is told, so that
-/// it keeps its place among those outside also after a restart.
+/// it keeps its place among those outside also after a restart. It waits for its contact from now on.
 pub(super) fn wait_behind(progress: &mut Progress, now: Timestamp) {
+    progress.failing.get_or_insert(Failing { since: now, too_early: true });
     progress.status = Status::Waiting { until: now, reason: CONTACT_AWAITED.into(), parked: true };
 }
 

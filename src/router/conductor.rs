@@ -37,6 +37,8 @@ mod shelf;
 mod shelve;
 mod standing;
 mod step;
+#[cfg(test)]
+mod tests;
 mod turns;
 mod window;
 
@@ -196,13 +198,15 @@ impl Conductor {
             Next::Unauthorized if is_current => self.unauthorized(now),
             _ => {}
         }
+        let with_carried = self.turns.get(&id.position).filter(|_| !carried.is_empty());
+        let keys = with_carried.map(|turn| turn.keys.clone()).unwrap_or_default();
         match self.parked.contains_key(&id) {
             true => self.finish_parked(id, next, wakes),
             false => self.finish_turn(id, next, wakes),
         }
         for id in carried {
             match is_parked {
-                true => self.park_carried(id, now),
+                true => self.park_carried(id, &keys, now),
                 false => self.finish_carried(id),
             }
         }

@@ -55,9 +55,11 @@ impl Conductor {
 
     /// Whether an older delivery of the same person, which had left the line, is being attempted or about to be. One that
     /// stands behind another such is not: what both wait for may be this very event.
-    pub(super) fn is_after_a_parked_one(&self, position: Position) -> bool {
+    /// One that `follows` such waits only while it is being attempted.
+    pub(super) fn is_after_a_parked_one(&self, position: Position, follows: bool) -> bool {
         let first = |key| self.outside.first(key).filter(|id| id.position < position);
-        let on_its_way = |id: Id| self.outside.has_turn(id) && !self.parked[&id].resting;
+        let is_called = |id: Id| self.outside.has_turn(id) && !self.parked[&id].resting;
+        let on_its_way = |id: Id| if follows { self.under_way.contains(&id) } else { is_called(id) };
         people(&self.turns[&position].keys).filter_map(first).any(on_its_way)
     }
 

@@ -35,7 +35,7 @@ impl Conductor {
     pub(super) fn start_turn(&mut self, position: Position, now: Timestamp) -> Option<Begin> {
         // What it says of a company has its turn now, and nobody waits for that.
         let follows = self.follows_a_parked_one(position);
-        if !follows && self.is_after_a_parked_one(position) {
+        if self.is_after_a_parked_one(position, follows) {
             self.held_back.push(position);
             return None;
         }
@@ -124,21 +124,34 @@ impl Conductor {
     pub(super) fn finish_carried(&mut self, id: Id) {
         // If something comes before it, that it has ended is found when its turn comes.
         if self.turns.contains_key(&id.position) && !self.lanes.has_turn(id.position) {
-            return;
+            return self.drop_copy(id);
         }
         self.ended(id);
         self.take_out(id);
     }
 
     /// One was brought with another, and both came too early: it waits behind that one.
-    pub(super) fn park_carried(&mut self, id: Id, now: Timestamp) {
-        // Where something comes before it, it leaves its line when its turn comes; and the shelf knows it when it is looked at.
-        if self.lanes.has_turn(id.position)
-            && let Some((source, parked)) = self.turns.get(&id.position).map(|turn| turn.parking(now))
-            && self.take_out(id)
-        {
-            self.step_out(id, &source, parked);
+    /// `keys` are those of that one.
+    pub(super) fn park_carried(&mut self, id: Id, keys: &[u64], now: Timestamp) {
+        match self.turns.get(&id.position).map(|turn| turn.parking(now)) {
+            Some((source, parked)) if self.lanes.has_turn(id.position) => {
+                if self.take_out(id) {
+                    self.step_out(id, &source, parked);
+                }
+            }
+            // Where something comes before it, it leaves its line when its turn comes.
+            Some(_) => self.drop_copy(id),
+            // On the shelf it stands outside from now on, also for a page that was read before.
+            None => self.window.put(id, keys, true, None),
         }
+    }
+
+    /// What is in memory of one that waits in its line is not what the store has any more.
+    fn drop_copy(&mut self, id: Id) {
+        let deliveries = self.turns.get_mut(&id.position).map(|turn| &mut turn.deliveries);
+        let copy =
+            deliveries.and_then(|all| all.iter_mut().find(|(one, _)| *one == id)).and_then(|(_, owed)| owed.take());
+        self.held -= copy.as_deref().map_or(0, size);
     }
 
     /// Takes a delivery that is not under way out of its turn, which has come. False: it is not in it.
@@ -160,8 +173,11 @@ impl Conductor {
     fn step_out(&mut self, id: Id, source: &Arc<str>, parked: Parked) {
         let is_behind = people(&parked.keys).any(|key| self.window.is_parked_before(key, id));
         match is_behind {
-            // Its person's others wait there.
-            true => self.window.put(id, &parked.keys, true, None),
+            // Its person's others wait there. They may just be fetched, and it must not be forgotten.
+            true => {
+                self.window.put(id, &parked.keys, true, parked.until);
+                parked.until.into_iter().for_each(|until| self.alarms.set(until, Alarm::Shelf));
+            }
             false => self.park(id, source, parked),
         }
     }

@@ -121,7 +121,7 @@ impl Written {
     ) {
         let mut known = self.known();
         let Ok(payload) = &delivery.payload else { return };
-        if !delivery.keys.iter().any(|key| known.covered.contains_key(key)) || !writes(&progress.status) {
+        if !delivery.keys.iter().any(|key| known.covered.contains_key(key)) || !writes(progress) {
             return;
         }
         let Some(fills) = fills(connections, delivery) else { return };
@@ -202,10 +202,11 @@ impl Written {
     }
 }
 
-/// Whether it has written, or is going to, what it says.
-fn writes(status: &Status) -> bool {
-    match status {
-        Status::DeadLetter { .. } => false,
+/// Whether it has written, or is going to, what it says. Of a dead letter that finished some of its requests it is taken that
+/// these wrote: a company, where only the contact never came.
+fn writes(progress: &Progress) -> bool {
+    match &progress.status {
+        Status::DeadLetter { .. } => !progress.steps.is_empty(),
         Status::Skipped { reason, .. } => !UNWRITTEN.contains(&&**reason),
         Status::Pending | Status::Waiting { .. } | Status::Delivered { .. } => true,
     }

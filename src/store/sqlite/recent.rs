@@ -47,7 +47,7 @@ impl Recent {
     /// Those after `after`, at most `max`. `None`: the disk has to be asked.
     pub(super) fn after(&self, after: Position, max: usize) -> Option<Vec<Stored>> {
         let first = self.events.front()?.position.0;
-        let skipped = (after.0 + 1).checked_sub(first)?;
+        let skipped = after.0.checked_add(1)?.checked_sub(first)?;
         Some(self.events.iter().skip(skipped as usize).take(max).cloned().collect())
     }
 
@@ -59,7 +59,9 @@ impl Recent {
 /// Roughly how much memory one takes.
 fn size(stored: &Stored) -> usize {
     const REST: usize = 512;
-    stored.event.body.len() + stored.event.envelope.message_id.len() + REST
+    let envelope = &stored.event.envelope;
+    let shared = envelope.shared.as_ref().map_or(0, |shared| shared.len());
+    stored.event.body.len() + shared + envelope.message_id.len() + REST
 }
 
 #[cfg(test)]

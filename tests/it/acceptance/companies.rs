@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use interline::delivery::Status;
+use interline::delivery::by_hand::{Deed, Handling};
 use interline::router::Settings;
 use interline::sandbox::{self, Effect, Fault, SearchLag};
 use interline::store::Owed;
@@ -324,4 +325,77 @@ async fn a_contact_that_a_later_group_call_makes_is_made_in_its_turn() {
     assert_eq!(desk.came(), (json!("v2"), members(&["a"])), "who waited was woken");
     assert_eq!(desk.engine.count("crm", "delivered").await, 3);
     desk.engine.router.stop(MINUTE).await;
+}
+
+/// Calls that came at once wait as long as one that came by itself.
+#[tokio::test(start_paused = true)]
+async fn calls_that_came_at_once_wait_together_and_no_longer() {
+    let desk = Desk::new(DEFAULTS).await;
+    let calls = (1..=5).map(|number| group("a", &format!("v{number}"))).collect();
+    desk.accept(calls, true).await;
+    let took = desk.engine.idle(24 * HOUR).await;
+    assert!(took < HOUR + 10 * MINUTE, "five calls took {took:?}");
+}
+
+/// The same of calls that are put aside without an attempt.
+#[tokio::test(start_paused = true)]
+async fn calls_that_only_follow_wait_no_longer() {
+    let mappings = "\
+\x20 - { name: Make, trigger: 'type = \"group\"', action: create_company }
+  - { name: Put, trigger: 'type = \"group\"', action: attach_company }
+";
+    let desk = Desk::new(mappings).await;
+    let calls = (1..=5).map(|number| group("a", &format!("v{number}"))).collect();
+    desk.accept(calls, false).await;
+    let took = desk.engine.idle(24 * HOUR).await;
+    assert!(took < HOUR + 10 * MINUTE, "five calls took {took:?}");
+}
+
+/// A newer call of a person must not go while an older one of the same person is on its way.
+#[tokio::test(start_paused = true)]
+async fn nobody_goes_beside_an_older_call_of_the_same_person() {
+    let mappings = "\
+\x20 - { name: Identify, action: identify_contact }
+  - { name: Change, trigger: 'type = \"track\"', action: update_contact, fields: { external_id: $.userId, name: $.properties.who } }
+  - { name: Company, trigger: 'type = \"group\" and traits.full != true', action: identify_company }
+  - { name: Person, trigger: 'type = \"group\" and traits.full = true', action: identify_contact, fields: { external_id: $.userId, name: $.traits.who } }
+";
+    let mut came = Vec::new();
+    for has_company_call in [false, true] {
+        let desk = Desk::new(mappings).await;
+        desk.accept(
+            vec![json!({ "type": "track", "userId": "a", "event": "E", "properties": { "who": "old" } })],
+            false,
+        )
+        .await;
+        if has_company_call {
+            desk.accept(vec![group("a", "v1")], false).await;
+        }
+        desk.place.control.fault(Fault::new("PUT /contacts/{id}", Effect::Delay(2000)));
+        let full = json!({ "type": "group", "userId": "a", "groupId": "c", "traits": { "who": "new", "full": true } });
+        desk.accept(vec![identify("a"), full], true).await;
+        desk.engine.idle(2 * HOUR).await;
+        came.push(desk.place.control.state()["contacts"][0]["name"].clone());
+    }
+    assert_eq!(came, [json!("new"), json!("new")]);
+}
+
+/// A dead letter whose company was written is newer than an older dead letter about it.
+#[tokio::test(start_paused = true)]
+async fn a_retry_puts_no_old_values_over_a_company_whose_contact_never_came() {
+    let desk = Desk::new(DEFAULTS).await;
+    desk.accept(vec![identify("b")], false).await;
+    let status = interline::sandbox::Status { status: 400, ..Default::default() };
+    desk.place.control.fault(Fault::new("POST /companies", Effect::Status(status)));
+    desk.accept(vec![group("b", "v1")], false).await;
+    let old = desk.delivery(1).await;
+    assert_eq!(old.progress.status.name(), "dead_letter", "{:?}", old.progress.status);
+    desk.accept(vec![group("a", "v2")], false).await;
+    desk.engine.idle(2 * HOUR).await;
+    assert_eq!((desk.delivery(2).await.progress.status.name(), desk.came().0), ("dead_letter", json!("v2")));
+    let handling =
+        Handling { ids: vec![old.id], deed: Deed::Retry, by: "operator".into(), dry_run: false, overwrite: false };
+    let _ = desk.engine.router.letters().handle(handling).await.unwrap();
+    desk.engine.idle(2 * HOUR).await;
+    assert_eq!(desk.came().0, json!("v2"));
 }

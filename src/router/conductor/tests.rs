@@ -1,0 +1,88 @@
+//! What comes too early while the shelf is looked through.
+
+use std::time::Duration;
+
+use super::*;
+use crate::delivery::{Id, Position, retry};
+use crate::router::PaceSettings;
+use crate::router::bring::Finished;
+
+const T: Timestamp = Timestamp::UNIX_EPOCH;
+
+fn id(position: u64) -> Id {
+    Id { position: Position(position), number: 0 }
+}
+
+fn joining(position: u64, key: u64, until: Option<u64>) -> Joining {
+    let until = until.map(|secs| T + Duration::from_secs(secs));
+    let (source, keys, parked) = ("website".into(), vec![key], until.is_some());
+    Joining { id: id(position), source, keys, accepted_at: T, until, parked, owed: None }
+}
+
+fn read(conductor: &mut Conductor, now: Timestamp) -> Option<Read> {
+    match conductor.next(now) {
+        Some(Step::Read(read)) => Some(read),
+        None => None,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// `is_erased`: the older one of the person was erased while it was on the shelf.
+fn goes_in_the_end(is_erased: bool) -> bool {
+    let bounds = Bounds { lined: 8, parked: 1, page: 1 };
+    let told = Id { position: Position(2), number: u16::MAX };
+    let settings = (&PaceSettings::default(), &retry::Settings::default());
+    let mut conductor = Conductor::new("to".into(), settings, (bounds, 2, told), T);
+    // Somebody else rests in memory, and the older one of our person on the shelf, for 100 s.
+    let (other, older) = (joining(1, 20, Some(290)), joining(2, 10, Some(100)));
+    for page in [vec![other.clone()], vec![older.clone()], vec![]] {
+        read(&mut conductor, T).expect("a page");
+        conductor.page(page, T);
+    }
+    assert!(conductor.is_in_memory(other.id) && !conductor.is_in_memory(older.id));
+    // The newer one is under way.
+    let late = T + Duration::from_secs(99);
+    conductor.routed(vec![joining(5, 10, None)], late);
+    let Some(Step::Begin(begin)) = conductor.next(late) else { panic!("it goes") };
+    assert_eq!(begin.id, id(5));
+    while conductor.next(late).is_some() {}
+    // The older one is due: the shelf is looked through, and meanwhile the newer one comes too early.
+    let now = T + Duration::from_secs(101);
+    let first = read(&mut conductor, now).expect("a look at the shelf");
+    conductor.finished(0, Finished::put_aside(id(5), now, 0), now);
+    let newer = joining(5, 10, Some(101));
+    let mut stored = vec![other, older, newer];
+    stored.retain(|one| !(is_erased && one.id == id(2)));
+    conductor.page(page_after(&stored, first.after), now);
+    // From here on for a day.
+    for second in 0..86_400 {
+        let now = now + Duration::from_secs(1 + second);
+        while let Some(step) = conductor.next(now) {
+            match step {
+                Step::Read(read) => conductor.page(page_after(&stored, read.after), now),
+                Step::Begin(begin) if begin.id == id(5) => return true,
+                Step::Begin(begin) => {
+                    // The others' contacts never come; they are given up.
+                    stored.retain(|one| one.id != begin.id);
+                    conductor.finished(0, Finished::unmade(begin.id, now, 0), now);
+                }
+                Step::Probe(_) => panic!("no probe"),
+            }
+        }
+    }
+    false
+}
+
+fn page_after(stored: &[Joining], after: Option<Id>) -> Vec<Joining> {
+    stored.iter().find(|one| Some(one.id) > after).cloned().into_iter().collect()
+}
+
+#[test]
+fn one_that_comes_too_early_behind_one_on_the_shelf_is_not_forgotten() {
+    assert!(goes_in_the_end(false));
+}
+
+#[test]
+fn one_that_comes_too_early_behind_one_that_was_erased_is_not_forgotten() {
+    assert!(goes_in_the_end(true));
+}
