@@ -7,6 +7,7 @@ use super::filters::{Filters, Pairs, query};
 use super::remote::{Api, Remote, segment};
 use super::table::{self, Table, plain, time};
 use super::{Format, Verdict, print, runtime};
+use crate::destination::CONTACT_AWAITED;
 
 #[derive(Debug, Args)]
 #[command(
@@ -175,6 +176,9 @@ pub(super) fn show(answer: &Value) -> Vec<String> {
 
 /// `waiting, too_early, until …`: the word and what goes with it.
 fn status(status: &Value) -> String {
-    let more = ["reason", "code", "message", "until", "at"].iter().filter_map(|name| status[*name].as_str());
+    // Behind another delivery, no time is waited for.
+    let is_timed = status["reason"] != CONTACT_AWAITED;
+    let names = ["reason", "code", "message", "until", "at"].iter().filter(|name| is_timed || **name != "until");
+    let more = names.filter_map(|name| status[*name].as_str());
     std::iter::once(plain(&status["is"])).chain(more.map(str::to_owned)).collect::<Vec<_>>().join(", ")
 }

@@ -147,7 +147,7 @@ pub const TABLE: &[Trouble] = &[
         Kind::TooEarly,
         &[],
         "an older delivery about the same person and company waits for the contact, and this one behind it; what needs no contact was done",
-        "nothing: see what the older one waits for",
+        "nothing: the oldest delivery that waits for that person (`interline deliveries list --status waiting --user-id ID`) says why",
     ),
     row(
         "lead_unsettled",
