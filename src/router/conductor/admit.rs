@@ -90,12 +90,16 @@ impl Conductor {
         has_room && self.lined + self.parked.len() < lined + parked
     }
 
-    /// Whether one on the shelf stands before it; in a second look, one that stays there.
+    /// Whether one on the shelf stands before it; in a second look, an older one that stays there: somebody newer may have
+    /// been put on it meanwhile.
     fn is_behind(&self, one: &Joining, is_second: bool) -> bool {
-        let lined = |key| self.is_shelved(key, false, is_second);
+        let is_before = |key| match &self.window.second_look {
+            Some(look) if is_second => look.shelf.holds_before(key, one.parked, one.id),
+            _ => self.window.is_shelved(key, one.parked),
+        };
         match one.parked {
-            true => people(&one.keys).any(|key| self.is_shelved(key, true, is_second)),
-            false => one.keys.iter().copied().any(lined),
+            true => people(&one.keys).any(is_before),
+            false => one.keys.iter().copied().any(is_before),
         }
     }
 
@@ -146,7 +150,7 @@ impl Conductor {
     fn pass(&mut self, one: &Joining, verdict: Verdict, is_second: bool, now: Timestamp) {
         let rests = verdict == Verdict::Rests;
         let until = rests.then(|| one.until.unwrap_or(now).min(now + self.longest_wait));
-        let waits = !one.parked && one.keys.iter().any(|key| self.is_held_up(*key, is_second));
+        let waits = !one.parked && one.keys.iter().any(|key| self.is_held_up(*key));
         let wanted = if waits { Vec::new() } else { self.wanted_for(one, verdict, is_second) };
         // One that stands behind another in memory is woken by that one.
         let is_asleep = one.parked && verdict != Verdict::Waits;
@@ -173,11 +177,12 @@ impl Conductor {
         }
     }
 
-    /// Whether one in memory stands first with this key, also for one on the shelf.
-    fn is_held_up(&self, key: u64, is_second: bool) -> bool {
+    /// Whether one in memory stands first with this key, also for one on the shelf; during a second look, for one that stays
+    /// there: for whom those waited that were not looked at yet may have gone.
+    fn is_held_up(&self, key: u64) -> bool {
         let waits = match &self.window.second_look {
-            Some(look) if is_second => look.shelf.waits(key),
-            look => self.window.shelf.waits(key) || look.as_ref().is_some_and(|look| look.shelf.waits(key)),
+            Some(look) => look.shelf.waits(key),
+            None => self.window.shelf.waits(key),
         };
         waits || self.lanes.first(key).is_some()
     }

@@ -15,8 +15,8 @@ use crate::instant::Timestamp;
 pub(super) struct Shelf {
     /// The first of them.
     pub(super) first: Option<Id>,
-    /// Of those that stand in their lines.
-    lined: HashSet<u64>,
+    /// Of those that stand in their lines, each with the first of them.
+    lined: HashMap<u64, Id>,
     /// Of those of them that stand behind one in memory, or behind one on the shelf that does.
     waiting: HashSet<u64>,
     /// Of those that came too early, each with the first of them. Only people have lines of such.
@@ -31,11 +31,9 @@ impl Shelf {
     /// Puts one on it.
     pub(super) fn put(&mut self, id: Id, keys: &[u64], is_parked: bool) {
         self.first = Some(self.first.map_or(id, |first| first.min(id)));
-        match is_parked {
-            true => keys.iter().for_each(|key| {
-                self.parked.entry(*key).and_modify(|first| *first = id.min(*first)).or_insert(id);
-            }),
-            false => self.lined.extend(keys),
+        let firsts = if is_parked { &mut self.parked } else { &mut self.lined };
+        for key in keys {
+            firsts.entry(*key).and_modify(|first| *first = id.min(*first)).or_insert(id);
         }
         self.parked_count += usize::from(is_parked);
     }
@@ -57,12 +55,16 @@ impl Shelf {
 
     /// Whether one with this key is on it, of those that stand in their lines or of those that came too early.
     pub(super) fn holds(&self, key: u64, is_parked: bool) -> bool {
-        if is_parked { self.parked.contains_key(&key) } else { self.lined.contains(&key) }
+        self.first_of(key, is_parked).is_some()
     }
 
-    /// Whether one with this key that came too early is on it and older than this one.
-    pub(super) fn holds_parked_before(&self, key: u64, id: Id) -> bool {
-        self.parked.get(&key).is_some_and(|first| *first < id)
+    /// The same of those that are older than this one.
+    pub(super) fn holds_before(&self, key: u64, is_parked: bool, id: Id) -> bool {
+        self.first_of(key, is_parked).is_some_and(|first| first < id)
+    }
+
+    fn first_of(&self, key: u64, is_parked: bool) -> Option<Id> {
+        if is_parked { &self.parked } else { &self.lined }.get(&key).copied()
     }
 
     pub(super) fn is_empty(&self) -> bool {

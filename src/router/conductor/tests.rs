@@ -1,4 +1,4 @@
-//! What comes too early while the shelf is looked through.
+//! What happens while the shelf is looked through.
 
 use std::time::Duration;
 
@@ -85,4 +85,77 @@ fn one_that_comes_too_early_behind_one_on_the_shelf_is_not_forgotten() {
 #[test]
 fn one_that_comes_too_early_behind_one_that_was_erased_is_not_forgotten() {
     assert!(goes_in_the_end(true));
+}
+
+fn conductor(bounds: Bounds, open: u64) -> Conductor {
+    let told = Id { position: Position(open), number: u16::MAX };
+    let settings = (&PaceSettings::default(), &retry::Settings::default());
+    Conductor::new("to".into(), settings, (bounds, open, told), T)
+}
+
+/// Which of those that the store has are attempted within so many seconds; each ends at once.
+fn gone(conductor: &mut Conductor, mut stored: Vec<Joining>, now: Timestamp, seconds: u64) -> Vec<Id> {
+    let mut gone = Vec::new();
+    for second in 0..seconds {
+        let now = now + Duration::from_secs(second);
+        while let Some(step) = conductor.next(now) {
+            match step {
+                Step::Read(read) => conductor.page(page_after(&stored, read.after), now),
+                Step::Begin(begin) => {
+                    gone.push(begin.id);
+                    stored.retain(|one| one.id != begin.id);
+                    conductor.finished(0, Finished::unmade(begin.id, now, 0), now);
+                }
+                Step::Probe(_) => panic!("no probe"),
+            }
+        }
+    }
+    gone
+}
+
+#[track_caller]
+fn begins(conductor: &mut Conductor, position: u64, now: Timestamp) {
+    match conductor.next(now) {
+        Some(Step::Begin(begin)) => assert_eq!(begin.id, id(position)),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn one_that_is_looked_for_does_not_stand_behind_a_newer_one() {
+    let mut conductor = conductor(Bounds { lined: 1, parked: 1, page: 2 }, 0);
+    // The first is under way, and the second, of the same person, on the shelf.
+    conductor.routed(vec![joining(1, 10, None)], T);
+    begins(&mut conductor, 1, T);
+    conductor.routed(vec![joining(2, 10, None)], T);
+    assert!(!conductor.is_in_memory(id(2)));
+    // The first has gone, so the second is looked for; meanwhile a third one comes.
+    conductor.finished(0, Finished::unmade(id(1), T, 0), T);
+    read(&mut conductor, T).expect("a look at the shelf");
+    conductor.routed(vec![joining(3, 10, None)], T);
+    conductor.page(vec![joining(2, 10, None)], T);
+    let stored = vec![joining(2, 10, None), joining(3, 10, None)];
+    assert_eq!(gone(&mut conductor, stored, T, 86_400), [id(2), id(3)]);
+}
+
+#[test]
+fn who_finds_no_room_during_a_look_is_not_passed_over_by_who_comes_next() {
+    let mut conductor = conductor(Bounds { lined: 2, parked: 1, page: 1 }, 2);
+    let (other, older) = (joining(1, 20, Some(290)), joining(2, 10, Some(100)));
+    for page in [vec![other.clone()], vec![older.clone()], vec![]] {
+        read(&mut conductor, T).expect("a page");
+        conductor.page(page, T);
+    }
+    // One on the shelf is due. What is read says nothing of those that come now: for the third of them there is no room.
+    let now = T + Duration::from_secs(101);
+    read(&mut conductor, now).expect("a look at the shelf");
+    conductor.routed(vec![joining(3, 30, None), joining(4, 40, None), joining(5, 50, None)], now);
+    conductor.routed(vec![joining(6, 60, None)], now);
+    for position in [3, 4] {
+        begins(&mut conductor, position, now);
+        conductor.finished(0, Finished::unmade(id(position), now, 0), now);
+    }
+    conductor.page(vec![], now);
+    let stored = vec![other, older, joining(5, 50, None), joining(6, 60, None)];
+    assert_eq!(gone(&mut conductor, stored, now, 10), [5, 6].map(id));
 }

@@ -139,10 +139,10 @@ impl Window {
     pub(super) fn is_parked_before(&self, key: u64, id: Id) -> bool {
         match &self.second_look {
             // What is older was looked at: it is in memory, or stays.
-            Some(look) if look.after >= Some(id) => look.shelf.holds_parked_before(key, id),
+            Some(look) if look.after >= Some(id) => look.shelf.holds_before(key, true, id),
             look => {
-                let stays = look.as_ref().is_some_and(|look| look.shelf.holds_parked_before(key, id));
-                stays || self.shelf.holds_parked_before(key, id)
+                let stays = look.as_ref().is_some_and(|look| look.shelf.holds_before(key, true, id));
+                stays || self.shelf.holds_before(key, true, id)
             }
         }
     }
@@ -212,6 +212,8 @@ impl Conductor {
         *told = (*told).max(joining.last().map(|one| one.id));
         if was_at_head {
             self.take_newest(joining, now);
+            // For some there was no room. Those that come from here on are not the next ones.
+            self.window.has_missed = self.window.reading.is_some() && !self.window.is_at_head();
         } else if reading.is_some() && !*has_missed {
             arrived.extend(joining);
             *has_missed = arrived.len() > ARRIVED_MAX;

@@ -414,7 +414,9 @@ impl History {
                         format!("  {read:?}: {}", conductor.unwrap_or_default())
                     });
                     let page = self.ledger.open(read.after, read.max);
-                    self.plan_in(Duration::from_millis(20), What::Page(self.life, page));
+                    // Mostly at once; sometimes so late that much happens meanwhile.
+                    let within = if self.rng.u8(..4) == 0 { 3_000 } else { 20 };
+                    self.plan_in(Duration::from_millis(within), What::Page(self.life, page));
                 }
                 Step::Probe(generation) => {
                     self.plan_in(Duration::from_secs(1), What::Probed(self.life, generation));
