@@ -211,13 +211,19 @@ impl Conductor {
             }
         }
         self.under_way.remove(&id);
-        if !self.is_under_way(id.position) {
-            let again: Vec<Joining> = self.reopened.extract_if(.., |one| one.id.position == id.position).collect();
-            for one in again.into_iter().filter(|one| one.id != id || is_settled) {
-                self.admit_again(one, now);
-            }
-        }
+        self.admit_reopened(id, is_settled, now);
         self.window.something_moved();
+    }
+
+    /// Those of its event that were opened again meanwhile come in when nothing of it is under way; itself, where it has ended.
+    fn admit_reopened(&mut self, id: Id, is_settled: bool, now: Timestamp) {
+        if self.is_under_way(id.position) {
+            return;
+        }
+        let again: Vec<Joining> = self.reopened.extract_if(.., |one| one.id.position == id.position).collect();
+        for one in again.into_iter().filter(|one| one.id != id || is_settled) {
+            self.admit_again(one, now);
+        }
     }
 
     /// Whether a delivery of an event is being attempted.

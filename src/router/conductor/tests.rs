@@ -159,3 +159,33 @@ fn who_finds_no_room_during_a_look_is_not_passed_over_by_who_comes_next() {
     let stored = vec![other, older, joining(5, 50, None), joining(6, 60, None)];
     assert_eq!(gone(&mut conductor, stored, now, 10), [5, 6].map(id));
 }
+
+#[test]
+fn what_is_opened_again_beside_another_of_its_event_comes_in_once() {
+    let mut conductor = conductor(Bounds { lined: 8, parked: 1, page: 1 }, 2);
+    let (other, older) = (joining(1, 20, Some(290)), joining(2, 10, Some(100)));
+    for page in [vec![other], vec![older.clone()], vec![]] {
+        read(&mut conductor, T).expect("a page");
+        conductor.page(page, T);
+    }
+    // The first delivery of an event has ended, and is opened again while the second is under way.
+    let (first, second) = (joining(5, 30, None), Id { position: Position(5), number: 1 });
+    let late = T + Duration::from_secs(99);
+    conductor.routed(vec![first.clone(), Joining { id: second, ..first.clone() }], late);
+    begins(&mut conductor, 5, late);
+    conductor.finished(0, Finished::unmade(first.id, late, 0), late);
+    assert!(matches!(conductor.next(late), Some(Step::Begin(begin)) if begin.id == second));
+    conductor.reopened(vec![first.clone()], late);
+    // The shelf is looked through, and so is the store beyond it: the first is not taken from there.
+    let now = T + Duration::from_secs(101);
+    read(&mut conductor, now).expect("a look at the shelf");
+    conductor.page(vec![older], now);
+    begins(&mut conductor, 2, now);
+    for page in [vec![first.clone()], vec![]] {
+        read(&mut conductor, now).expect("the look goes on");
+        conductor.page(page, now);
+    }
+    assert!(!conductor.is_in_memory(first.id));
+    conductor.finished(0, Finished::unmade(second, now, 0), now);
+    assert!(conductor.is_in_memory(first.id));
+}

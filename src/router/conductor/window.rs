@@ -321,8 +321,10 @@ impl Conductor {
         true
     }
 
+    /// Whether it is not to be taken from a page: it has ended since, is in memory, or comes by itself.
     fn is_known(&self, id: Id) -> bool {
-        self.window.ended.contains(&id) || self.is_in_memory(id)
+        let is_to_come = || self.reopened.iter().any(|one| one.id == id);
+        self.window.ended.contains(&id) || self.is_in_memory(id) || is_to_come()
     }
 
     /// What is to be read now, if anything.
