@@ -8,11 +8,11 @@ use rusqlite::{Connection, params};
 use super::absent::{self, Range, Why};
 use super::dedupe::{self, Window};
 use super::marks;
+use super::recent::Placed;
 use super::record::{checksum, seal};
 use super::shared::{Committed, Marks, Unrouted};
 use crate::delivery::Position;
 use crate::event::Event;
-use crate::store::Stored;
 use crate::store::backlog::Change;
 
 /// How many events a start reads at most to know whose they are: the number of all is written this often.
@@ -43,7 +43,7 @@ pub(super) struct Group<'g> {
     pub(super) marks: Marks,
     before: Marks,
     are_events_gone: bool,
-    accepted: Vec<Stored>,
+    accepted: Vec<Placed>,
     changes: Vec<Change>,
     absent: Vec<Range>,
     window: &'g mut Window,
@@ -88,10 +88,10 @@ impl<'g> Group<'g> {
         floor
     }
 
-    pub(super) fn accepted(&mut self, position: i64, event: &Event) {
+    pub(super) fn accepted(&mut self, position: i64, event: &Arc<Event>) {
         let position = Position(position as u64);
         self.changes.push(Change::Accepted(position, event.envelope.source.clone()));
-        self.accepted.push(Stored { position, event: event.clone() });
+        self.accepted.push((position, event.clone()));
     }
 
     pub(super) fn routed(&mut self, position: i64) {

@@ -3,6 +3,7 @@
 //! ```text
 //!   accept · route · settle · trim ─▶ rows (record) ─▶ queue ─▶ writer: one transaction for all that wait (group)
 //!   events · open · list · … ─▶ readers ─▶ what is damaged goes to the writer (quarantine)
+//!   events that are not routed yet ─▶ as they were accepted (recent)
 //! ```
 //!
 //! # Why
@@ -219,7 +220,7 @@ impl Store for Sqlite {
         async move {
             if let Some(recent) = self.shared.recent(after, max) {
                 self.shared.check()?;
-                return Ok(recent);
+                return Ok(recent.into_iter().map(recent::stored).collect());
             }
             let last = self.shared.marks().last;
             let found = self.read(move |file| reader::events(file, after, max)).await?;

@@ -39,7 +39,7 @@ pub(super) fn seal(checksum: u32, number: i64) -> u32 {
 
 /// An event on its way to `events`.
 pub(super) struct EventRow {
-    pub(super) event: Event,
+    pub(super) event: Arc<Event>,
     pub(super) envelope: String,
     /// To be sealed with the position, which only the writer knows.
     pub(super) checksum: u32,
@@ -55,7 +55,7 @@ impl EventRow {
             hash: key.hash(&event.envelope.source, &event.envelope.message_id),
             hour: dedupe::hour(event.envelope.received_at),
             envelope,
-            event,
+            event: Arc::new(event),
         }
     }
 }

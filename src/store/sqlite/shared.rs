@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::absent::{Absent, Range};
-use super::recent::Recent;
+use super::recent::{Placed, Recent};
 use crate::delivery::Position;
 use crate::store::backlog::{Backlog, Change};
-use crate::store::{Error, Result, Stats, Stored};
+use crate::store::{Error, Result, Stats};
 
 /// Events that wait for the disk may take this many bytes, and a call counts as [`CALL`] more.
 const WAITING_MAX: u64 = 64 << 20;
@@ -61,7 +61,7 @@ pub(super) struct Committed {
     pub(super) marks: Marks,
     /// Whether events were taken out or put aside.
     pub(super) are_events_gone: bool,
-    pub(super) accepted: Vec<Stored>,
+    pub(super) accepted: Vec<Placed>,
     pub(super) changes: Vec<Change>,
     pub(super) absent: Vec<Range>,
 }
@@ -93,7 +93,7 @@ impl Shared {
         if are_events_gone {
             board.recent.clear();
         }
-        accepted.into_iter().for_each(|stored| board.recent.add(stored));
+        accepted.into_iter().for_each(|placed| board.recent.add(placed));
         board.recent.routed(Position(marks.routed as u64));
         if board.marks.floor != marks.floor {
             board.absent.forget(marks.floor);
@@ -107,7 +107,7 @@ impl Shared {
     }
 
     /// Events after `after` that were accepted a moment ago, at most `max`. `None`: the disk has to be asked.
-    pub(super) fn recent(&self, after: Position, max: usize) -> Option<Vec<Stored>> {
+    pub(super) fn recent(&self, after: Position, max: usize) -> Option<Vec<Placed>> {
         self.board().recent.after(after, max)
     }
 

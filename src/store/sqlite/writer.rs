@@ -2,7 +2,8 @@
 //!
 //! # Why
 //! A sync of the disk costs as much for one event as for a thousand. While one group is being synced the next one
-//! gathers by itself, so no timer is needed: a lone caller waits for one sync, many share one.
+//! gathers by itself: a lone caller waits for one sync, many share one. Only what the router writes waits a moment for
+//! more to come, for it comes one by one and nobody outside waits for it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
