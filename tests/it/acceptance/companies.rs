@@ -327,28 +327,21 @@ async fn a_contact_that_a_later_group_call_makes_is_made_in_its_turn() {
     desk.engine.router.stop(MINUTE).await;
 }
 
-/// Calls that came at once wait as long as one that came by itself.
+/// Those that are carried, and those that are put aside without an attempt, wait as long as one that came by itself.
 #[tokio::test(start_paused = true)]
-async fn calls_that_came_at_once_wait_together_and_no_longer() {
-    let desk = Desk::new(DEFAULTS).await;
-    let calls = (1..=5).map(|number| group("a", &format!("v{number}"))).collect();
-    desk.accept(calls, true).await;
-    let took = desk.engine.idle(24 * HOUR).await;
-    assert!(took < HOUR + 10 * MINUTE, "five calls took {took:?}");
-}
-
-/// The same of calls that are put aside without an attempt.
-#[tokio::test(start_paused = true)]
-async fn calls_that_only_follow_wait_no_longer() {
-    let mappings = "\
+async fn many_calls_wait_no_longer_than_one() {
+    let apart = "\
 \x20 - { name: Make, trigger: 'type = \"group\"', action: create_company }
   - { name: Put, trigger: 'type = \"group\"', action: attach_company }
 ";
-    let desk = Desk::new(mappings).await;
-    let calls = (1..=5).map(|number| group("a", &format!("v{number}"))).collect();
-    desk.accept(calls, false).await;
-    let took = desk.engine.idle(24 * HOUR).await;
-    assert!(took < HOUR + 10 * MINUTE, "five calls took {took:?}");
+    for (mappings, at_once) in [(DEFAULTS, true), (DEFAULTS, false), (apart, true), (apart, false)] {
+        let desk = Desk::new(mappings).await;
+        let calls = (1..=5).map(|number| group("a", &format!("v{number}"))).collect();
+        desk.accept(calls, at_once).await;
+        let took = desk.engine.idle(24 * HOUR).await;
+        assert!(took < HOUR + 10 * MINUTE, "five calls, at once: {at_once}, took {took:?} with {mappings}");
+        desk.engine.router.stop(MINUTE).await;
+    }
 }
 
 /// A newer call of a person must not go while an older one of the same person is on its way.
