@@ -1,7 +1,8 @@
 //! Every metric, in one table. Labels are words from closed sets; nothing of an event is ever a label.
 
+pub use prometheus::IntGauge;
 use prometheus::core::Collector;
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 /// Names start with this.
 pub const PREFIX: &str = "interline_";

@@ -62,13 +62,13 @@ pub(super) async fn bring(
     }
     let (mut load, _attempting_others) = gather(owed, behind, connection, store, surroundings).await;
     if load.close() {
-        write(&**store, vec![(id, load.owed.progress.clone())]).await;
+        write(&**store, &[(id, &load.owed.progress)]).await;
     }
     let notebook = Notebook { store: store.clone(), id, progress: load.owed.progress.clone() };
     let place = Place { outside, follows, standstills: &standstills };
     let attempted = attempt(connection, load, place, surroundings, Arc::new(notebook)).await;
     let all = || std::iter::once(&attempted.owed).chain(&attempted.carried);
-    write(&**store, all().map(|one| (one.id, one.progress.clone())).collect()).await;
+    write(&**store, &all().map(|one| (one.id, &one.progress)).collect::<Vec<_>>()).await;
     all().for_each(|one| surroundings.live.delivery(one));
     if attempted.next == Next::Settled {
         all().for_each(|one| connection.count_settled(one));
@@ -108,7 +108,7 @@ fn ahead(connection: &Connection, owed: &Owed) -> Ahead {
 async fn put_aside(mut owed: Owed, store: &dyn Store, surroundings: &Surroundings, held: usize) -> Finished {
     let now = (surroundings.clock)();
     wait_behind(&mut owed.progress, now);
-    write(store, vec![(owed.id, owed.progress.clone())]).await;
+    write(store, &[(owed.id, &owed.progress)]).await;
     surroundings.live.delivery(&owed);
     Finished::put_aside(owed.id, now, held)
 }
@@ -195,8 +195,8 @@ async fn read(store: &dyn Store, ids: Vec<Id>) -> Vec<Owed> {
     }
 }
 
-async fn write(store: &dyn Store, settlements: Vec<(Id, Progress)>) {
-    while let Err(error) = store.settle(settlements.clone()).await {
+async fn write(store: &dyn Store, settlements: &[(Id, &Progress)]) {
+    while let Err(error) = store.settle(settlements).await {
         wait_for_store(&error).await;
     }
 }
@@ -212,7 +212,7 @@ impl Notes for Notebook {
     fn note(&self, steps: Steps) -> BoxFuture<'_, ()> {
         let mut progress = self.progress.clone();
         progress.steps.extend(steps);
-        Box::pin(async move { write(&*self.store, vec![(self.id, progress)]).await })
+        Box::pin(async move { write(&*self.store, &[(self.id, &progress)]).await })
     }
 }
 

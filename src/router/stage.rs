@@ -9,9 +9,11 @@ use tokio::task::JoinSet;
 
 use super::bring::{Finished, bring};
 use super::conductor::{Conductor, Generation, Joining, Read, Step};
+use super::pace::Standing;
 use super::{Connection, Surroundings, wait_for_store};
 use crate::delivery::Id;
 use crate::instant::Timestamp;
+use crate::metrics::IntGauge;
 use crate::store::Store;
 
 /// What a stage is told.
@@ -30,6 +32,8 @@ pub(super) enum Message {
 
 /// Deliveries on their way to a stage that has not looked, at most; what is beyond, it reads.
 const UNHEARD_MAX: usize = 4096;
+/// Why a task that was joined has something to say.
+const NO_PANIC: &str = "a task of the stage does not panic";
 
 /// The way to a stage. Telling it something never waits.
 pub(super) struct Inbox {
@@ -71,6 +75,7 @@ pub(super) struct Stage {
     running: JoinSet<Done>,
     messages: mpsc::UnboundedReceiver<Message>,
     unheard: Arc<AtomicUsize>,
+    gauges: Gauges,
     oldest: Arc<AtomicI64>,
 }
 
@@ -86,8 +91,8 @@ impl Stage {
         let (sender, messages) = mpsc::unbounded_channel();
         let unheard = Arc::<AtomicUsize>::default();
         let inbox = Inbox { messages: sender, unheard: unheard.clone() };
-        let running = JoinSet::new();
-        (Stage { connection, store, surroundings, conductor, running, messages, unheard, oldest }, inbox)
+        let (running, gauges) = (JoinSet::new(), Gauges::of(&connection));
+        (Stage { connection, store, surroundings, conductor, running, messages, unheard, gauges, oldest }, inbox)
     }
 
     /// Works until it is stopped; then waits for what is under way.
@@ -109,13 +114,24 @@ impl Stage {
             tokio::select! {
                 biased;
                 _ = stopped.wait_for(|stopped| *stopped) => break,
-                Some(done) = self.running.join_next() => self.finish(done.expect("a task of the stage does not panic")),
+                Some(done) = self.running.join_next() => self.finish(done.expect(NO_PANIC)),
                 Some(message) = self.messages.recv() => self.hear(message),
                 Ok(()) = pauses.changed() => {}
                 () = tokio::time::sleep(pause) => {}
             }
+            self.take_the_rest();
         }
         while self.running.join_next().await.is_some() {}
+    }
+
+    /// What else has come by now, so that much that comes at once is shown once.
+    fn take_the_rest(&mut self) {
+        while let Some(done) = self.running.try_join_next() {
+            self.finish(done.expect(NO_PANIC));
+        }
+        while let Ok(message) = self.messages.try_recv() {
+            self.hear(message);
+        }
     }
 
     fn now(&self) -> Timestamp {
@@ -133,6 +149,7 @@ impl Stage {
             Message::Unseen(count, last) => self.conductor.routed_unseen(count, last),
             Message::Use(connection) => {
                 let is_rebuilt = !Arc::ptr_eq(&self.connection.destination, &connection.destination);
+                self.gauges = Gauges::of(&connection);
                 self.connection = connection;
                 self.conductor.use_now(is_rebuilt, now);
             }
@@ -171,17 +188,45 @@ impl Stage {
     /// Brings the gauges and the board up to date.
     fn show(&mut self, now: Timestamp) {
         let standing = self.conductor.standing(now);
-        let (name, metrics) = (&*self.connection.name, &self.connection.metrics);
-        let waiting = |why: &str| metrics.deliveries_waiting.with_label_values(&[name, why]);
-        metrics.deliveries_pending.with_label_values(&[name]).set(standing.pending as i64);
-        waiting("too_early").set(standing.waiting.too_early as i64);
-        waiting("retry").set(standing.waiting.retry as i64);
-        for reason in ["off", "operator", "unauthorized", "breaker", "throttled"] {
-            metrics.destination_paused.with_label_values(&[name, reason]).set((standing.hold == Some(reason)).into());
-        }
-        metrics.concurrency_limit.with_label_values(&[name]).set(standing.concurrency.limit as i64);
+        self.gauges.show(&standing);
         self.oldest.store(standing.oldest.map_or(0, |at| at.as_millisecond()), Ordering::Relaxed);
         self.surroundings.board.put(&self.connection.name, standing);
+    }
+}
+
+/// Why nothing is sent, as a label.
+const HOLDS: [&str; 5] = ["off", "operator", "unauthorized", "breaker", "throttled"];
+
+/// The gauges of one connection, found once: they are set whenever something happens.
+struct Gauges {
+    pending: IntGauge,
+    too_early: IntGauge,
+    retry: IntGauge,
+    paused: [IntGauge; HOLDS.len()],
+    concurrency: IntGauge,
+}
+
+impl Gauges {
+    fn of(connection: &Connection) -> Gauges {
+        let (name, metrics) = (&*connection.name, &connection.metrics);
+        let waiting = |why: &str| metrics.deliveries_waiting.with_label_values(&[name, why]);
+        Gauges {
+            pending: metrics.deliveries_pending.with_label_values(&[name]),
+            too_early: waiting("too_early"),
+            retry: waiting("retry"),
+            paused: HOLDS.map(|reason| metrics.destination_paused.with_label_values(&[name, reason])),
+            concurrency: metrics.concurrency_limit.with_label_values(&[name]),
+        }
+    }
+
+    fn show(&self, standing: &Standing) {
+        self.pending.set(standing.pending as i64);
+        self.too_early.set(standing.waiting.too_early as i64);
+        self.retry.set(standing.waiting.retry as i64);
+        for (gauge, reason) in self.paused.iter().zip(HOLDS) {
+            gauge.set((standing.hold == Some(reason)).into());
+        }
+        self.concurrency.set(standing.concurrency.limit as i64);
     }
 }
 

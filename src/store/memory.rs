@@ -114,7 +114,8 @@ impl Store for Memory {
         self.with(|shelf| routed.into_iter().for_each(|routed| shelf.route(routed)))
     }
 
-    fn settle(&self, settlements: Vec<(Id, Progress)>) -> BoxFuture<'_, Result<()>> {
+    fn settle(&self, settlements: &[(Id, &Progress)]) -> BoxFuture<'_, Result<()>> {
+        let settlements: Vec<_> = settlements.iter().map(|(id, progress)| (*id, (*progress).clone())).collect();
         self.with(|shelf| settlements.into_iter().for_each(|(id, progress)| shelf.settle(id, progress)))
     }
 

@@ -280,7 +280,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Replaces the progress of deliveries; those that are gone are ignored. A delivery that had ended may be opened
     /// again.
-    fn settle(&self, settlements: Vec<(Id, Progress)>) -> BoxFuture<'_, Result<()>>;
+    fn settle(&self, settlements: &[(Id, &Progress)]) -> BoxFuture<'_, Result<()>>;
 
     /// Replaces what is owed, and its progress; those that are gone are ignored.
     fn amend(&self, owed: Vec<Owed>) -> BoxFuture<'_, Result<()>>;

@@ -137,7 +137,7 @@ async fn open_deliveries_are_told_in_pages_with_what_the_router_needs() {
         accept(&*store, "website", &["a", "b", "c"]).await;
         let two = |name: &str| vec![(delivery("website", name), pending()), (delivery("website", "other"), pending())];
         store.route(&[route(1, two("intercom")), route(2, two("intercom")), route(3, two("third"))]).await.unwrap();
-        store.settle(vec![(id(1, 1), settled("delivered")), (id(2, 0), waiting(5, true))]).await.unwrap();
+        store.settle(&[(id(1, 1), &settled("delivered")), (id(2, 0), &waiting(5, true))]).await.unwrap();
         let store = place.reopen(store).await;
         assert_eq!(open(&*store).await, [id(1, 0), id(2, 0), id(2, 1), id(3, 0), id(3, 1)]);
         let page = store.open(None, Some(id(1, 0)), 2).await.unwrap();
@@ -176,15 +176,15 @@ async fn the_backlog_counts_what_is_neither_routed_nor_ended() {
             .await
             .unwrap();
         check_backlog(&*store, 3, 0, 1);
-        store.settle(vec![(id(1, 0), settled("delivered")), (id(1, 0), settled("delivered"))]).await.unwrap();
-        store.settle(vec![(id(1, 0), settled("delivered")), (id(1, 1), waiting(1, false))]).await.unwrap();
-        store.settle(vec![(id(7, 0), settled("delivered"))]).await.unwrap();
+        store.settle(&[(id(1, 0), &settled("delivered")), (id(1, 0), &settled("delivered"))]).await.unwrap();
+        store.settle(&[(id(1, 0), &settled("delivered")), (id(1, 1), &waiting(1, false))]).await.unwrap();
+        store.settle(&[(id(7, 0), &settled("delivered"))]).await.unwrap();
         check_backlog(&*store, 2, 0, 1);
-        store.settle(vec![(id(1, 2), settled("dead_letter"))]).await.unwrap();
+        store.settle(&[(id(1, 2), &settled("dead_letter"))]).await.unwrap();
         check_backlog(&*store, 1, 0, 2);
         let store = place.reopen(store).await;
         check_backlog(&*store, 1, 0, 2);
-        store.settle(vec![(id(3, 0), pending()), (id(3, 0), pending()), (id(1, 2), settled("skipped"))]).await.unwrap();
+        store.settle(&[(id(3, 0), &pending()), (id(3, 0), &pending()), (id(1, 2), &settled("skipped"))]).await.unwrap();
         check_backlog(&*store, 1, 1, 0);
         assert_eq!(open(&*store).await, [id(1, 1), id(3, 0)]);
         check_backlog(&*place.reopen(store).await, 1, 1, 0);
@@ -209,7 +209,7 @@ async fn old_and_new(store: &dyn Store) {
     dead.deliveries.push(second);
     let all = vec![one(1, settled("delivered")), dead, one(3, waiting(1, true)), route(4, vec![]), one(5, pending())];
     store.route(&all).await.unwrap();
-    store.settle(vec![(id(5, 0), settled("skipped"))]).await.unwrap();
+    store.settle(&[(id(5, 0), &settled("skipped"))]).await.unwrap();
 }
 
 #[tokio::test]
@@ -229,7 +229,7 @@ async fn what_is_old_goes_and_what_is_owed_stays() {
         assert_eq!(store.trim(now(week + 2)).await.unwrap(), 2);
         assert_eq!(store.trim(now(week + 2)).await.unwrap(), 0);
         assert_eq!(messages(&*store, 0, 10).await, ["b", "c"]);
-        store.settle(vec![(id(2, 0), settled("skipped")), (id(3, 0), settled("delivered"))]).await.unwrap();
+        store.settle(&[(id(2, 0), &settled("skipped")), (id(3, 0), &settled("delivered"))]).await.unwrap();
         assert_eq!(store.trim(now(week + 2)).await.unwrap(), 4);
         assert_eq!(messages(&*store, 0, 10).await, [""; 0]);
     })
@@ -296,7 +296,7 @@ async fn a_closed_store_takes_nothing_and_does_not_mind() {
         assert!(is_unavailable(store.accept(vec![event("website", "c")]).await.unwrap_err()));
         assert!(is_unavailable(store.events(Position(0), 1).await.unwrap_err()));
         assert!(is_unavailable(store.route(&[]).await.unwrap_err()));
-        assert!(is_unavailable(store.settle(vec![]).await.unwrap_err()));
+        assert!(is_unavailable(store.settle(&[]).await.unwrap_err()));
         assert!(is_unavailable(store.trim(now(0)).await.unwrap_err()));
     })
     .await;

@@ -116,7 +116,7 @@ impl Follower {
     async fn put_down(&mut self, done: Vec<Owed>, deed: Deed, is_changed: bool) -> store::Result<()> {
         match deed == Deed::Remap || is_changed {
             true => self.store.amend(done.clone()).await?,
-            false => self.store.settle(done.iter().map(|owed| (owed.id, owed.progress.clone())).collect()).await?,
+            false => self.store.settle(&done.iter().map(|owed| (owed.id, &owed.progress)).collect::<Vec<_>>()).await?,
         }
         done.iter().for_each(|owed| self.surroundings.live.delivery(owed));
         let (ended, opened): (Vec<Owed>, Vec<Owed>) =

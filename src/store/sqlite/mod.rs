@@ -245,7 +245,7 @@ impl Store for Sqlite {
         self.write(settle::Route { routed, removal: self.removal.clone() })
     }
 
-    fn settle(&self, settlements: Vec<(Id, Progress)>) -> BoxFuture<'_, Result<()>> {
+    fn settle(&self, settlements: &[(Id, &Progress)]) -> BoxFuture<'_, Result<()>> {
         let settlements = settlements.iter().map(|(id, progress)| record::ProgressRow::of(*id, progress));
         self.write(settle::Settle { settlements: settlements.collect() })
     }

@@ -96,7 +96,7 @@ impl Store for Recorder {
         Box::pin(async { Ok(()) })
     }
 
-    fn settle(&self, _: Vec<(Id, interline::delivery::Progress)>) -> BoxFuture<'_, store::Result<()>> {
+    fn settle(&self, _: &[(Id, &interline::delivery::Progress)]) -> BoxFuture<'_, store::Result<()>> {
         Box::pin(async { Ok(()) })
     }
 

@@ -71,7 +71,7 @@ async fn original() -> Original {
         let both = [pending(), if position % 7 == 0 { story() } else { settled("delivered") }];
         store.route(&[route(position, both.map(|one| (delivery("website", "intercom"), one)).to_vec())]).await.unwrap();
         let after = if position % 2 == 0 { settled("delivered") } else { waiting(position as i64, false) };
-        store.settle(vec![(id(position, 0), after)]).await.unwrap();
+        store.settle(&[(id(position, 0), &after)]).await.unwrap();
     }
     for owed in store.deliveries(ids()).await.unwrap() {
         progress.insert(owed.id, text(&owed.progress));

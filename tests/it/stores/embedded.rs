@@ -144,7 +144,7 @@ async fn what_was_answered_is_on_the_disk() {
     assert_eq!(accepted.iter().collect::<HashSet<_>>().len(), 64 * 10);
     assert_eq!(accepted.iter().max(), Some(&(64 * 10)));
     store.route(&[route(1, vec![(delivery("website", "intercom"), pending())])]).await.unwrap();
-    store.settle(vec![(id(1, 0), settled("dead_letter"))]).await.unwrap();
+    store.settle(&[(id(1, 0), &settled("dead_letter"))]).await.unwrap();
 
     let copy = TempDir::new().unwrap();
     for name in ["interline.db", "interline.db-wal"] {

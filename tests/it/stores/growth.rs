@@ -33,7 +33,7 @@ async fn over_its_bytes_the_oldest_that_have_ended_go() {
         let left = messages(&*store, 0, 1000).await;
         assert_eq!(left[..2], ["1", "2"], "what is owed and dead letters stay");
         assert!(left.len() < 42, "{} are left", left.len());
-        store.settle(vec![(id(1, 0), settled("delivered")), (id(2, 0), settled("skipped"))]).await.unwrap();
+        store.settle(&[(id(1, 0), &settled("delivered")), (id(2, 0), &settled("skipped"))]).await.unwrap();
         let mut event = event("website", "last");
         event.body = vec![b' '; 400_000].into();
         store.accept(vec![event]).await.unwrap();
@@ -57,7 +57,9 @@ async fn a_long_run_does_not_grow() {
         let positions = accepted + 1..=accepted + 500;
         let one = |position| route(position, vec![(delivery("website", "intercom"), pending())]);
         store.route(&positions.clone().map(one).collect::<Vec<_>>()).await.unwrap();
-        store.settle(positions.map(|position| (id(position, 0), settled("delivered"))).collect()).await.unwrap();
+        let delivered = settled("delivered");
+        let all: Vec<_> = positions.map(|position| (id(position, 0), &delivered)).collect();
+        store.settle(&all).await.unwrap();
         accepted += 500;
         store.trim(now(0)).await.unwrap();
         largest = largest.max(length("interline.db"));

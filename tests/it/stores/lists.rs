@@ -21,7 +21,7 @@ async fn lists_are_filtered_newest_first() {
             ])
             .await
             .unwrap();
-        store.settle(vec![(id(1, 0), settled("delivered"))]).await.unwrap();
+        store.settle(&[(id(1, 0), &settled("delivered"))]).await.unwrap();
         check_list(&*store, None, None, None, &[5, 4, 3, 2, 1]).await;
         check_list(&*store, Some("dead_letter"), None, None, &[3, 2]).await;
         check_list(&*store, Some("dead_letter"), Some("intercom"), None, &[2]).await;

@@ -81,7 +81,7 @@ async fn a_delivery_with_a_damaged_record_is_put_aside() {
 async fn a_delivery_with_damaged_progress_starts_again_unless_it_had_ended() {
     let directory = TempDir::new().unwrap();
     let store = filled(&directory).await;
-    store.settle(vec![(id(1, 0), waiting(3, true))]).await.unwrap();
+    store.settle(&[(id(1, 0), &waiting(3, true))]).await.unwrap();
     let (waiting, dead) = (id(1, 0).to_number(), id(2, 1).to_number());
     let sql = "UPDATE deliveries SET progress = replace(progress, '\"attempts\":1', '\"attempts\":2') WHERE id IN";
     assert_eq!(peek(&directory).execute(&format!("{sql} ({waiting}, {dead})"), ()).unwrap(), 2);

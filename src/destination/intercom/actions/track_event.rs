@@ -184,12 +184,10 @@ impl TrackEvent {
 
     /// Sends the event, for the contact with that id if one is given.
     async fn send(&self, client: &Client, id: Option<&str>) -> Result<(), Refusal> {
-        let mut body = self.clone();
-        if let Some(id) = id {
-            (body.id, body.user_id, body.email) = (Some(id.to_owned()), None, None);
-        }
+        let addressed = id.map(|id| TrackEvent { id: Some(id.to_owned()), user_id: None, email: None, ..self.clone() });
+        let body = addressed.as_ref().unwrap_or(self);
         // Written from the struct itself: the order of the metadata counts.
-        client.call(Call::new("POST /events", &[]).expect("the path has no parts").body(&body)).await?;
+        client.call(Call::new("POST /events", &[]).expect("the path has no parts").body(body)).await?;
         Ok(())
     }
 
