@@ -19,8 +19,6 @@ pub(super) struct Route {
 impl Work for Route {
     type Answer = ();
 
-    const IS_PATIENT: bool = true;
-
     fn weight(&self) -> usize {
         self.routed.iter().map(|(_, deliveries)| 2 * deliveries.len()).sum()
     }
@@ -75,8 +73,6 @@ pub(super) struct Settle {
 
 impl Work for Settle {
     type Answer = ();
-
-    const IS_PATIENT: bool = true;
 
     fn weight(&self) -> usize {
         2 * self.settlements.len()
