@@ -40,6 +40,8 @@ const BUSY: usize = 10;
 const STEP: usize = 5_000;
 /// How long each state is watched.
 const WATCHED: Duration = Duration::from_secs(10);
+/// The same while they are worked off: until as many people are remembered as may be.
+const WORKED_OFF: Duration = Duration::from_secs(60);
 /// 150 MB.
 const MEMORY_MAX: f64 = 150e6 / (1024.0 * 1024.0);
 /// Seconds.
@@ -106,14 +108,14 @@ struct Watched {
 }
 
 impl Watched {
-    /// Watches a router for a while; `before` are requests that were made before.
-    async fn over(home: &Home, process: &Process, before: f64) -> Watched {
-        tokio::time::sleep(WATCHED).await;
+    /// Watches a router for a while.
+    async fn over(home: &Home, process: &Process, time: Duration) -> Watched {
+        tokio::time::sleep(time).await;
         let metrics = admin::Metrics::now(home.admin).await;
         Watched {
             most: process.resident_max(),
             last: process.resident(),
-            requests: metrics.sum("requests_total", "") - before,
+            requests: metrics.sum("requests_total", ""),
             pending: metrics.sum("deliveries_pending", ""),
         }
     }
@@ -127,7 +129,7 @@ async fn while_down(home: &Home) -> (Watched, [Duration; 3]) {
     let call = load::post(&format!("/v1/{}", trace::kind(&event)), KEY, &event);
     Connection::open(process.address).await.expect("the door is open").send(&call).await;
     let accepted = process.age();
-    let watched = Watched::over(home, &process, 0.0).await;
+    let watched = Watched::over(home, &process, WATCHED).await;
     assert!(watched.requests > 0.0, "nothing was attempted: {}", home.log());
     admin::ask(home.admin, "POST", "/api/destinations/intercom/pause", "").await;
     (watched, [process.ready_after, process.start_cost, accepted])
@@ -137,10 +139,10 @@ async fn while_down(home: &Home) -> (Watched, [Duration; 3]) {
 async fn while_paused(home: &Home, address: SocketAddr) -> (Watched, Duration, Watched) {
     let _stand_in = Process::stand_in(Some(address), Mood::Working).await;
     let process = home.start().await;
-    let paused = Watched::over(home, &process, 0.0).await;
+    let paused = Watched::over(home, &process, WATCHED).await;
     assert_eq!(paused.requests, 0.0, "nothing is sent to what is paused");
     admin::ask(home.admin, "POST", "/api/destinations/intercom/resume", "").await;
-    let resumed = Watched::over(home, &process, 0.0).await;
+    let resumed = Watched::over(home, &process, WORKED_OFF).await;
     assert!(resumed.requests > 0.0, "nothing was attempted: {}", home.log());
     (paused, process.ready_after, resumed)
 }

@@ -27,7 +27,7 @@ impl Client {
         let email = normal(email);
         let is_gained = user.role == Some(Role::User) && user.email.as_deref() != Some(&*email);
         let address = Belonging::Address(&email);
-        if !is_gained || !self.settings().match_by_email || self.was_given(&user.id, address) {
+        if !is_gained || !self.settings().match_by_email || self.was_given(&user.id, address).await {
             return Ok(None);
         }
         let merged = match self.lead_by_email(&email).await?.filter(|lead| lead.id != user.id) {

@@ -16,6 +16,9 @@ use super::lately::Lately;
 /// The most addresses that are remembered because the search may not know them yet.
 const FRESH_MAX: u64 = 100_000;
 
+/// Belongings that are remembered of each contact, on average, at most.
+const BELONGINGS_MEAN: u64 = 4;
+
 /// After so many new people in a row, the next one is taken for new.
 const NEW_IN_A_ROW: u32 = 3;
 
@@ -44,7 +47,7 @@ impl Directory {
             Cache::builder().max_capacity(settings.cache.entries_max).time_to_live(Duration::from_secs(ttl)).build()
         };
         let lag = Duration::from_secs(settings.search_lag_secs);
-        let is_short = settings.cache.entries_max == 0 || settings.cache.ttl_secs < settings.search_lag_secs;
+        let is_short = settings.cache.entries_max < FRESH_MAX || settings.cache.ttl_secs < settings.search_lag_secs;
         let fresh = || Cache::builder().max_capacity(FRESH_MAX).time_to_live(lag).build();
         Directory {
             by_external_id: cache(settings.cache.ttl_secs),
@@ -53,7 +56,7 @@ impl Directory {
             lately: Lately::new(lag),
             unsettled: Cache::builder().max_capacity(FRESH_MAX).time_to_live(lag).build(),
             belongings: Cache::builder()
-                .max_capacity(settings.cache.entries_max)
+                .max_capacity(settings.cache.entries_max.saturating_mul(BELONGINGS_MEAN))
                 .time_to_live(Duration::from_secs(settings.cache.ttl_secs))
                 .build(),
             tags_gone: AtomicU32::new(0),
@@ -132,14 +135,15 @@ impl Belonging<'_> {
 
 impl Client {
     /// Whether one surely has it, so that it need not be given again; counted as a saved request.
-    pub fn has(&self, owner: &str, what: Belonging<'_>) -> bool {
-        self.settings().economy.belongings && self.was_given(owner, what)
+    pub async fn has(&self, owner: &str, what: Belonging<'_>) -> bool {
+        self.settings().economy.belongings && self.was_given(owner, what).await
     }
 
     /// Whether it is remembered that one has it.
-    pub fn was_given(&self, owner: &str, what: Belonging<'_>) -> bool {
+    pub async fn was_given(&self, owner: &str, what: Belonging<'_>) -> bool {
         let directory = &self.service.directory;
-        let has = directory.belongings.contains_key(&what.key(owner, directory));
+        // Read, and not only looked for, so that what is asked for often stays.
+        let has = directory.belongings.get(&what.key(owner, directory)).await.is_some();
         if has {
             self.hit("belonging");
             self.saved(what.reason());

@@ -22,8 +22,9 @@ use crate::instant::Timestamp;
 /// Which one: a contact by Intercom's id, a company by the sender's.
 type Owner = (Model, String);
 
-/// Members that are kept of each, on average, at most: so that many attributes of many people take no more memory.
-const MEMBERS_MEAN: u64 = 20;
+/// Members that are kept of each, on average, at most: so that many attributes of many people take no more memory. Whoever has
+/// fewer counts as having so many, for an entry takes memory of its own.
+const MEMBERS_MEAN: u32 = 20;
 
 /// What is known of each.
 pub struct Known {
@@ -55,9 +56,9 @@ impl Known {
         let cache = &settings.cache;
         Known {
             holdings: Cache::builder()
-                .max_capacity(cache.entries_max.saturating_mul(MEMBERS_MEAN))
+                .max_capacity(cache.entries_max.saturating_mul(MEMBERS_MEAN.into()))
                 .weigher(|_, holding: &Arc<Holding>| {
-                    u32::try_from(holding.members.len()).map_or(u32::MAX, |len| len.max(1))
+                    u32::try_from(holding.members.len()).map_or(u32::MAX, |len| len.max(MEMBERS_MEAN))
                 })
                 .time_to_live(std::time::Duration::from_secs(cache.ttl_secs))
                 .build(),
@@ -178,4 +179,25 @@ pub fn members(body: &Map<String, Value>) -> impl Iterator<Item = (Cow<'_, str>,
         }
         _ => Box::new(std::iter::once((Cow::Borrowed(name.as_str()), value))),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_of_them_are_known_than_the_settings_say() {
+        let settings = serde_json::json!({ "access_token": "t", "region": "us", "cache": { "entries_max": 10 } });
+        let known = Known::new(&serde_json::from_value(settings).unwrap());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let count = runtime.block_on(async {
+            for id in 0..200 {
+                let holding = known.with(None, &Map::new(), Timestamp::UNIX_EPOCH);
+                known.holdings.insert((Model::Contact, id.to_string()), holding).await;
+            }
+            known.holdings.run_pending_tasks().await;
+            known.holdings.entry_count()
+        });
+        assert_eq!(count, 10);
+    }
 }

@@ -229,7 +229,8 @@ pub enum Archived {
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CacheSettings {
-    /// Entries of each of the caches, at most. 0 turns them off.
+    /// Contacts that are remembered, at most, and as many companies and tags: some 2 KB of memory for each contact. 0 turns
+    /// this off. What the search does not show yet is remembered besides.
     #[schemars(range(min = 0, max = 100000000))]
     pub entries_max: u64,
     /// Seconds an entry is kept.
@@ -239,7 +240,7 @@ pub struct CacheSettings {
 
 impl Default for CacheSettings {
     fn default() -> Self {
-        CacheSettings { entries_max: 100_000, ttl_secs: 3600 }
+        CacheSettings { entries_max: 20_000, ttl_secs: 3600 }
     }
 }
 

@@ -119,7 +119,7 @@ impl IdentifyCompany {
         }
         client.comes_to_contact()?;
         if let Some(contact) = client.known(&whom).await
-            && client.has(&contact.id, Belonging::Company(&company))
+            && client.has(&contact.id, Belonging::Company(&company)).await
         {
             return Ok(match written || tagged {
                 true => Outcome::Delivered(Vec::new()),
@@ -172,7 +172,7 @@ impl IdentifyCompany {
         let mut sent = false;
         for name in &self.tags {
             let step = format!("tagged {name}");
-            if client.step(&step).is_some() || client.has(company, Belonging::Tag(name)) {
+            if client.step(&step).is_some() || client.has(company, Belonging::Tag(name)).await {
                 continue;
             }
             client.tag_company(&self.which(), name, false).await?;

@@ -190,7 +190,7 @@ impl IdentifyContact {
         let mut sent = false;
         for name in &self.tags {
             let step = format!("tagged {name}");
-            if client.step(&step).is_some() || client.has(id, Belonging::Tag(name)) {
+            if client.step(&step).is_some() || client.has(id, Belonging::Tag(name)).await {
                 continue;
             }
             client.tag_contact(&Whom::of_id(id), name).await?;
@@ -215,7 +215,7 @@ impl IdentifyContact {
             None => client.company_or_new(company_id).await?,
         };
         client.finish_step(COMPANY, &company);
-        if client.has(id, Belonging::Company(&company)) {
+        if client.has(id, Belonging::Company(&company)).await {
             return Ok(false);
         }
         match client.attach(&whom, &company).await {
