@@ -1,5 +1,6 @@
 //! Every metric, in one table. Labels are words from closed sets; nothing of an event is ever a label.
 
+/// One gauge of a table, for who sets it often and finds it once.
 pub use prometheus::IntGauge;
 use prometheus::core::Collector;
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};

@@ -30,9 +30,9 @@ pub(super) enum Message {
     Off,
 }
 
-/// Deliveries on their way to a stage that has not looked, at most; what is beyond, it reads.
-const UNHEARD_MAX: usize = 4096;
-/// Why a task that was joined has something to say.
+/// Bytes of deliveries on their way to a stage that has not looked, at most; what is beyond, it reads.
+const UNHEARD_MAX: usize = 8 * 1024 * 1024;
+/// What joining a task relies on.
 const NO_PANIC: &str = "a task of the stage does not panic";
 
 /// The way to a stage. Telling it something never waits.
@@ -45,11 +45,11 @@ impl Inbox {
     /// What was routed, in order. Nothing is lost when nobody hears it: it is in the store.
     pub(super) fn routed(&self, joining: Vec<Joining>) {
         let Some(last) = joining.last().map(|one| one.id) else { return };
-        let count = joining.len();
-        let unheard = self.unheard.fetch_add(count, Ordering::Relaxed);
+        let bytes = held(&joining);
+        let unheard = self.unheard.fetch_add(bytes, Ordering::Relaxed);
         if unheard > UNHEARD_MAX {
-            self.unheard.fetch_sub(count, Ordering::Relaxed);
-            return self.tell(Message::Unseen(count, last));
+            self.unheard.fetch_sub(bytes, Ordering::Relaxed);
+            return self.tell(Message::Unseen(joining.len(), last));
         }
         self.tell(Message::Routed(joining));
     }
@@ -58,6 +58,10 @@ impl Inbox {
         // A stage ends only when everything stops.
         let _ = self.messages.send(message);
     }
+}
+
+fn held(joining: &[Joining]) -> usize {
+    joining.iter().map(Joining::held).sum()
 }
 
 /// What came back from a task.
@@ -75,7 +79,7 @@ pub(super) struct Stage {
     running: JoinSet<Done>,
     messages: mpsc::UnboundedReceiver<Message>,
     unheard: Arc<AtomicUsize>,
-    gauges: Gauges,
+    gauges: ConnectionGauges,
     oldest: Arc<AtomicI64>,
 }
 
@@ -91,7 +95,7 @@ impl Stage {
         let (sender, messages) = mpsc::unbounded_channel();
         let unheard = Arc::<AtomicUsize>::default();
         let inbox = Inbox { messages: sender, unheard: unheard.clone() };
-        let (running, gauges) = (JoinSet::new(), Gauges::of(&connection));
+        let (running, gauges) = (JoinSet::new(), ConnectionGauges::of(&connection));
         (Stage { connection, store, surroundings, conductor, running, messages, unheard, gauges, oldest }, inbox)
     }
 
@@ -129,7 +133,8 @@ impl Stage {
         while let Some(done) = self.running.try_join_next() {
             self.finish(done.expect(NO_PANIC));
         }
-        while let Ok(message) = self.messages.try_recv() {
+        for _ in 0..self.messages.len() {
+            let Ok(message) = self.messages.try_recv() else { break };
             self.hear(message);
         }
     }
@@ -142,14 +147,14 @@ impl Stage {
         let now = self.now();
         match message {
             Message::Routed(joining) => {
-                self.unheard.fetch_sub(joining.len(), Ordering::Relaxed);
+                self.unheard.fetch_sub(held(&joining), Ordering::Relaxed);
                 self.conductor.routed(joining, now);
             }
             Message::Reopened(joining) => self.conductor.reopened(joining, now),
             Message::Unseen(count, last) => self.conductor.routed_unseen(count, last),
             Message::Use(connection) => {
                 let is_rebuilt = !Arc::ptr_eq(&self.connection.destination, &connection.destination);
-                self.gauges = Gauges::of(&connection);
+                self.gauges = ConnectionGauges::of(&connection);
                 self.connection = connection;
                 self.conductor.use_now(is_rebuilt, now);
             }
@@ -198,7 +203,7 @@ impl Stage {
 const HOLDS: [&str; 5] = ["off", "operator", "unauthorized", "breaker", "throttled"];
 
 /// The gauges of one connection, found once: they are set whenever something happens.
-struct Gauges {
+struct ConnectionGauges {
     pending: IntGauge,
     too_early: IntGauge,
     retry: IntGauge,
@@ -206,11 +211,11 @@ struct Gauges {
     concurrency: IntGauge,
 }
 
-impl Gauges {
-    fn of(connection: &Connection) -> Gauges {
+impl ConnectionGauges {
+    fn of(connection: &Connection) -> ConnectionGauges {
         let (name, metrics) = (&*connection.name, &connection.metrics);
         let waiting = |why: &str| metrics.deliveries_waiting.with_label_values(&[name, why]);
-        Gauges {
+        ConnectionGauges {
             pending: metrics.deliveries_pending.with_label_values(&[name]),
             too_early: waiting("too_early"),
             retry: waiting("retry"),

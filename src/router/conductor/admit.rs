@@ -3,7 +3,7 @@
 use super::parked::{Parked, people};
 use super::turns::Turn;
 use super::window::Bounds;
-use super::{Alarm, Conductor, HELD_MAX, Joining, size};
+use super::{Conductor, HELD_MAX, Joining, size};
 use crate::delivery::Id;
 use crate::instant::Timestamp;
 
@@ -160,7 +160,7 @@ impl Conductor {
                 look.shelf.put(one.id, &one.keys, one.parked);
                 until.into_iter().for_each(|until| look.shelf.rests(until));
             }
-            _ => self.window.put(one.id, &one.keys, one.parked, until),
+            _ => self.put_on_shelf(one.id, &one.keys, one.parked, until),
         }
         if waits {
             self.window.wait(&one.keys);
@@ -171,9 +171,6 @@ impl Conductor {
         }
         if verdict == Verdict::Full && one.keys.is_empty() {
             self.window.want_room();
-        }
-        if let Some(until) = until {
-            self.alarms.set(until, Alarm::Shelf);
         }
     }
 

@@ -45,6 +45,12 @@ impl Alarms {
         self.set.push(Reverse((at, alarm)));
     }
 
+    /// How many are set.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.set.len()
+    }
+
     /// No probe is made at its time any more.
     pub(super) fn drop_probes(&mut self) {
         self.set.retain(|Reverse((_, alarm))| !matches!(alarm, Alarm::Probe(_)));

@@ -15,12 +15,12 @@ use crate::instant::Timestamp;
 pub(super) struct Shelf {
     /// The first of them.
     pub(super) first: Option<Id>,
-    /// Of those that stand in their lines, each with the first of them.
-    lined: HashMap<u64, Id>,
+    /// Of those that stand in their lines, each with the number of the first of them.
+    lined: HashMap<u64, u64>,
     /// Of those of them that stand behind one in memory, or behind one on the shelf that does.
     waiting: HashSet<u64>,
-    /// Of those that came too early, each with the first of them. Only people have lines of such.
-    parked: HashMap<u64, Id>,
+    /// Of those that came too early, likewise. Only people have lines of such.
+    parked: HashMap<u64, u64>,
     /// How many of these there are.
     pub(super) parked_count: usize,
     /// The first time at which one of these may go.
@@ -32,8 +32,9 @@ impl Shelf {
     pub(super) fn put(&mut self, id: Id, keys: &[u64], is_parked: bool) {
         self.first = Some(self.first.map_or(id, |first| first.min(id)));
         let firsts = if is_parked { &mut self.parked } else { &mut self.lined };
+        let number = id.to_number();
         for key in keys {
-            firsts.entry(*key).and_modify(|first| *first = id.min(*first)).or_insert(id);
+            firsts.entry(*key).and_modify(|first| *first = number.min(*first)).or_insert(number);
         }
         self.parked_count += usize::from(is_parked);
     }
@@ -64,7 +65,8 @@ impl Shelf {
     }
 
     fn first_of(&self, key: u64, is_parked: bool) -> Option<Id> {
-        if is_parked { &self.parked } else { &self.lined }.get(&key).copied()
+        let firsts = if is_parked { &self.parked } else { &self.lined };
+        firsts.get(&key).copied().map(Id::from_number)
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -99,8 +99,15 @@ impl Conductor {
         // One that stands behind another is fetched when that one goes.
         let until = parked.until.filter(|_| self.outside.has_turn(id));
         self.outside.withdraw(id);
-        self.window.put(id, &parked.keys, true, until);
-        if let Some(until) = until {
+        self.put_on_shelf(id, &parked.keys, true, until);
+    }
+
+    /// Puts one on the shelf that no second look will come upon. Where it is the first that may go from there, somebody looks
+    /// then; of those after it the end of that look tells.
+    pub(super) fn put_on_shelf(&mut self, id: Id, keys: &[u64], is_parked: bool, until: Option<Timestamp>) {
+        let due_at = self.window.shelf.due_at;
+        self.window.put(id, keys, is_parked, until);
+        if let Some(until) = until.filter(|until| due_at.is_none_or(|due_at| *until < due_at)) {
             self.alarms.set(until, Alarm::Shelf);
         }
     }

@@ -34,6 +34,11 @@ impl Joining {
         }
     }
 
+    /// Roughly how many bytes of memory what is owed takes here.
+    pub(in crate::router) fn held(&self) -> usize {
+        self.owed.as_deref().map_or(0, size)
+    }
+
     /// One that was read.
     pub(in crate::router) fn stored(open: Open) -> Joining {
         Joining {

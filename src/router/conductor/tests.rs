@@ -73,7 +73,7 @@ fn goes_in_the_end(is_erased: bool) -> bool {
     false
 }
 
-fn second(secs: u64) -> Timestamp {
+fn at(secs: u64) -> Timestamp {
     T + Duration::from_secs(secs)
 }
 
@@ -209,9 +209,9 @@ fn with_shelf(on_shelf: &[Joining]) -> (Conductor, Vec<Joining>) {
 #[test]
 fn a_clock_set_forward_during_a_look_does_not_put_the_next_one_off() {
     let (mut conductor, mut stored) = with_shelf(&[joining(2, 10, Some(100)), joining(3, 30, Some(280))]);
-    let first = read(&mut conductor, second(101)).expect("a look at the shelf");
+    let first = read(&mut conductor, at(101)).expect("a look at the shelf");
     // The look seems to have taken two minutes.
-    let now = second(221);
+    let now = at(221);
     conductor.page(page_after(&stored, first.after), now);
     begins(&mut conductor, 2, now);
     while let Some(page) = read(&mut conductor, now) {
@@ -220,28 +220,27 @@ fn a_clock_set_forward_during_a_look_does_not_put_the_next_one_off() {
     assert!(!conductor.is_in_memory(id(3)));
     conductor.finished(0, Finished::unmade(id(2), now, 0), now);
     stored.retain(|one| one.id != id(2));
-    let gone = gone(&mut conductor, stored, now, 200);
-    assert!(gone.contains(&id(3)), "{gone:?}");
+    let went = gone(&mut conductor, stored, now, 200);
+    assert!(went.contains(&id(3)), "{went:?}");
 }
 
 #[test]
 fn nobody_is_looked_for_on_the_shelf_while_nothing_may_go() {
     let (mut conductor, stored) = with_shelf(&[joining(2, 10, Some(100))]);
-    conductor.pause(Some(second(50)));
-    assert_eq!(read(&mut conductor, second(101)), None);
+    conductor.pause(Some(at(50)));
+    assert_eq!(read(&mut conductor, at(101)), None);
     conductor.pause(None);
-    assert!(gone(&mut conductor, stored, second(102), 1).contains(&id(2)));
+    assert!(gone(&mut conductor, stored, at(102), 1).contains(&id(2)));
 }
 
 #[test]
 fn who_waits_on_the_shelf_is_looked_for_when_something_of_its_person_is_delivered() {
-    let (mut conductor, mut stored) = with_shelf(&[joining(2, 10, Some(100))]);
-    conductor.routed(vec![joining(3, 10, None)], second(10));
-    begins(&mut conductor, 3, second(10));
-    let delivered = Finished { wakes: true, ..Finished::unmade(id(3), second(10), 0) };
-    conductor.finished(0, delivered, second(10));
-    stored[1].until = Some(second(100));
-    assert_eq!(gone(&mut conductor, stored, second(10), 1), [id(2)]);
+    let (mut conductor, stored) = with_shelf(&[joining(2, 10, Some(100))]);
+    conductor.routed(vec![joining(3, 10, None)], at(10));
+    begins(&mut conductor, 3, at(10));
+    let delivered = Finished { wakes: true, ..Finished::unmade(id(3), at(10), 0) };
+    conductor.finished(0, delivered, at(10));
+    assert_eq!(gone(&mut conductor, stored, at(10), 1), [id(2)]);
 }
 
 #[test]
@@ -250,11 +249,10 @@ fn a_wait_is_as_long_although_the_clock_is_set_back_before_it_is_heard_of() {
     conductor.routed(vec![joining(1, 10, None)], T);
     begins(&mut conductor, 1, T);
     // It failed at what was then an hour later, and waits for a minute.
-    let at = second(3_600);
-    let again = Next::Again(at + Duration::from_secs(60));
-    conductor.finished(0, Finished { next: again, ..Finished::unmade(id(1), at, 0) }, T);
-    assert_eq!(gone(&mut conductor, Vec::new(), second(59), 1), []);
-    assert_eq!(gone(&mut conductor, Vec::new(), second(60), 1), [id(1)]);
+    let again = Next::Again(at(3_660));
+    conductor.finished(0, Finished { next: again, ..Finished::unmade(id(1), at(3_600), 0) }, T);
+    assert_eq!(gone(&mut conductor, Vec::new(), at(59), 1), []);
+    assert_eq!(gone(&mut conductor, Vec::new(), at(60), 1), [id(1)]);
 }
 
 #[test]
@@ -273,17 +271,17 @@ fn nothing_goes_beside_an_older_one_of_its_person_that_came_too_early() {
     let mut conductor = conductor(Bounds::default(), 1);
     read(&mut conductor, T).expect("a page");
     conductor.page(vec![joining(1, 10, Some(100))], T);
-    begins(&mut conductor, 1, second(101));
-    conductor.routed(vec![joining(2, 10, None), joining(3, 30, None)], second(101));
-    begins(&mut conductor, 3, second(101));
-    assert_eq!(read(&mut conductor, second(101)), None);
-    conductor.finished(0, Finished::unmade(id(1), second(101), 0), second(101));
-    begins(&mut conductor, 2, second(101));
+    begins(&mut conductor, 1, at(101));
+    conductor.routed(vec![joining(2, 10, None), joining(3, 30, None)], at(101));
+    begins(&mut conductor, 3, at(101));
+    assert_eq!(read(&mut conductor, at(101)), None);
+    conductor.finished(0, Finished::unmade(id(1), at(101), 0), at(101));
+    begins(&mut conductor, 2, at(101));
 }
 
 #[test]
 fn what_a_replaced_destination_asked_for_is_not_asked_by_the_new_one() {
-    for next in [Next::Quiet(second(60)), Next::Unauthorized] {
+    for next in [Next::Quiet(at(60)), Next::Unauthorized] {
         let mut conductor = conductor(Bounds::default(), 0);
         conductor.routed(vec![joining(1, 10, None), joining(2, 20, None)], T);
         begins(&mut conductor, 1, T);
@@ -304,10 +302,27 @@ fn those_that_came_too_early_with_another_wait_outside_behind_it() {
     let mut conductor = conductor(Bounds::default(), 0);
     conductor.routed((1..=3).map(|position| joining(position, 10, None)).collect(), T);
     begins(&mut conductor, 1, T);
-    let (next, carried) = (Next::Parked(second(60)), vec![id(2)]);
+    let (next, carried) = (Next::Parked(at(60)), vec![id(2)]);
     conductor.finished(0, Finished { next, carried, ..Finished::unmade(id(1), T, 0) }, T);
     // What they wait for may be the third one.
     begins(&mut conductor, 3, T);
     conductor.finished(0, Finished { wakes: true, ..Finished::unmade(id(3), T, 0) }, T);
     assert_eq!(gone(&mut conductor, Vec::new(), T, 1), [id(1), id(2)]);
+}
+
+#[test]
+fn looking_through_the_shelf_again_and_again_sets_no_more_alarms() {
+    let resting: Vec<Joining> = (2..50).map(|position| joining(position, 10 * position, Some(290))).collect();
+    let (mut conductor, stored) = with_shelf(&resting);
+    for look in 0..10 {
+        conductor.window.want_room();
+        let now = at(10 * look);
+        let mut pages = 0;
+        while let Some(page) = read(&mut conductor, now) {
+            pages += 1;
+            conductor.page(page_after(&stored, page.after), now);
+        }
+        assert!(pages > 40, "{pages} at look {look}");
+    }
+    assert!(conductor.alarms.count() < 25, "{}", conductor.alarms.count());
 }

@@ -174,10 +174,7 @@ impl Conductor {
         let is_behind = people(&parked.keys).any(|key| self.window.is_parked_before(key, id));
         match is_behind {
             // Its person's others wait there. They may just be fetched, and it must not be forgotten.
-            true => {
-                self.window.put(id, &parked.keys, true, parked.until);
-                parked.until.into_iter().for_each(|until| self.alarms.set(until, Alarm::Shelf));
-            }
+            true => self.put_on_shelf(id, &parked.keys, true, parked.until),
             false => self.park(id, source, parked),
         }
     }

@@ -35,9 +35,10 @@ pub(in crate::router) struct Bounds {
 }
 
 impl Default for Bounds {
-    /// Some 20 MB each for those in lines and those outside; minutes of work at the rates that destinations allow.
+    /// Some 10 MB each for those in lines and those outside, besides payloads; more than a minute of work at the rates that
+    /// destinations allow.
     fn default() -> Self {
-        Bounds { lined: 32_768, parked: 32_768, page: 4_096 }
+        Bounds { lined: 16_384, parked: 16_384, page: 4_096 }
     }
 }
 
@@ -215,7 +216,8 @@ impl Conductor {
             // For some there was no room. Those that come from here on are not the next ones.
             self.window.has_missed = self.window.reading.is_some() && !self.window.is_at_head();
         } else if reading.is_some() && !*has_missed {
-            arrived.extend(joining);
+            // What is owed may be long, and is read when its turn comes.
+            arrived.extend(joining.into_iter().map(|one| Joining { owed: None, ..one }));
             *has_missed = arrived.len() > ARRIVED_MAX;
             if *has_missed {
                 arrived.clear();
