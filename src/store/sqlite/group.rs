@@ -26,6 +26,9 @@ pub(super) trait Work: Send + 'static {
     /// Whether it may not be written while the disk is full.
     const ADDS: bool = false;
 
+    /// Whether it waits a moment for others to share a sync with: nobody outside waits for it.
+    const IS_PATIENT: bool = false;
+
     /// How many rows it touches, roughly.
     fn weight(&self) -> usize;
 

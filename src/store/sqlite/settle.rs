@@ -19,6 +19,8 @@ pub(super) struct Route {
 impl Work for Route {
     type Answer = ();
 
+    const IS_PATIENT: bool = true;
+
     fn weight(&self) -> usize {
         self.routed.iter().map(|(_, deliveries)| 2 * deliveries.len()).sum()
     }

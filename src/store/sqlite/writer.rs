@@ -2,8 +2,9 @@
 //!
 //! # Why
 //! A sync of the disk costs as much for one event as for a thousand. While one group is being synced the next one
-//! gathers by itself, so no timer is needed: a lone caller waits for one sync, many share one. Nor is anything held back for
-//! which nobody outside waits: that saves no processor time, and a person's next event waits for it.
+//! gathers by itself: a lone caller waits for one sync, many share one. Only what events became waits a moment for more to
+//! come, for nobody outside waits for it: written by itself, it would make the next caller wait for two syncs. How a delivery
+//! ended does not wait, since the person's next event waits for that.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +38,8 @@ const CHECKPOINT_STEP: i64 = 500;
 const CHECKPOINT_FORCE: i64 = 32_768;
 /// The same while the disk is full, when the log had better not grow.
 const CHECKPOINT_PAGES_FULL: i64 = 64;
+/// How long those that are patient wait for others.
+const PATIENCE: Duration = Duration::from_millis(2);
 /// How often the size on disk is looked up.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
 
@@ -53,6 +56,8 @@ pub(super) trait Call: Send {
     fn weight(&self) -> usize;
     /// Whether it may not be written while the disk is full.
     fn adds(&self) -> bool;
+    /// Whether it waits a moment for others.
+    fn is_patient(&self) -> bool;
     fn run(&mut self, group: &mut Group<'_>) -> rusqlite::Result<()>;
     /// Tells the caller: what it came to, or why it was not written.
     fn answer(self: Box<Self>, outcome: Result<()>);
@@ -77,6 +82,10 @@ impl<W: Work> Call for Waiting<W> {
 
     fn adds(&self) -> bool {
         W::ADDS
+    }
+
+    fn is_patient(&self) -> bool {
+        W::IS_PATIENT
     }
 
     fn run(&mut self, group: &mut Group<'_>) -> rusqlite::Result<()> {
@@ -241,23 +250,29 @@ fn answer_all(calls: Vec<Box<dyn Call>>, error: &Error) {
     calls.into_iter().for_each(|call| call.answer(Err(error.clone())));
 }
 
-/// All calls that wait now, up to a bound; and whether the last of them was to close.
+/// All calls that wait now, or come while all of them are patient, up to a bound; and whether the last of them was to close.
 fn gather(first: Message, calls: &Receiver<Message>) -> (Vec<Box<dyn Call>>, Option<oneshot::Sender<()>>) {
     let mut group: Vec<Box<dyn Call>> = Vec::new();
-    let mut rows = 0;
+    let (mut rows, mut are_patient) = (0, true);
+    let until = Instant::now() + PATIENCE;
     let mut next = Some(first);
     while let Some(message) = next {
         match message {
             Message::Close(closed) => return (group, Some(closed)),
             Message::Write(call) => {
                 rows += call.weight();
+                are_patient &= call.is_patient();
                 group.push(call);
             }
         }
         if group.len() >= CALLS_MAX || rows >= ROWS_MAX {
             break;
         }
-        next = calls.try_recv().ok();
+        let patience = if are_patient { until.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
+        next = match calls.try_recv() {
+            Err(_) if !patience.is_zero() => calls.recv_timeout(patience).ok(),
+            waiting => waiting.ok(),
+        };
     }
     (group, None)
 }
