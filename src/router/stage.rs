@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::bring::{Finished, bring};
 use super::conductor::{Conductor, Generation, Joining, Read, Step};
-use super::pace::Standing;
+use super::pace::{Hold, Standing};
 use super::{Connection, Surroundings, wait_for_store};
 use crate::delivery::Id;
 use crate::instant::Timestamp;
@@ -199,15 +199,12 @@ impl Stage {
     }
 }
 
-/// Why nothing is sent, as a label.
-const HOLDS: [&str; 5] = ["off", "operator", "unauthorized", "breaker", "throttled"];
-
 /// The gauges of one connection, found once: they are set whenever something happens.
 struct ConnectionGauges {
     pending: IntGauge,
     too_early: IntGauge,
     retry: IntGauge,
-    paused: [IntGauge; HOLDS.len()],
+    paused: [IntGauge; Hold::REASONS.len()],
     concurrency: IntGauge,
 }
 
@@ -219,7 +216,7 @@ impl ConnectionGauges {
             pending: metrics.deliveries_pending.with_label_values(&[name]),
             too_early: waiting("too_early"),
             retry: waiting("retry"),
-            paused: HOLDS.map(|reason| metrics.destination_paused.with_label_values(&[name, reason])),
+            paused: Hold::REASONS.map(|reason| metrics.destination_paused.with_label_values(&[name, reason])),
             concurrency: metrics.concurrency_limit.with_label_values(&[name]),
         }
     }
@@ -228,7 +225,7 @@ impl ConnectionGauges {
         self.pending.set(standing.pending as i64);
         self.too_early.set(standing.waiting.too_early as i64);
         self.retry.set(standing.waiting.retry as i64);
-        for (gauge, reason) in self.paused.iter().zip(HOLDS) {
+        for (gauge, reason) in self.paused.iter().zip(Hold::REASONS) {
             gauge.set((standing.hold == Some(reason)).into());
         }
         self.concurrency.set(standing.concurrency.limit as i64);

@@ -27,19 +27,22 @@ fn read(conductor: &mut Conductor, now: Timestamp) -> Option<Read> {
     }
 }
 
-/// `is_erased`: the older one of the person was erased while it was on the shelf.
-fn goes_in_the_end(is_erased: bool) -> bool {
-    let bounds = Bounds { lined: 8, parked: 1, page: 1 };
-    let told = Id { position: Position(2), number: u16::MAX };
-    let settings = (&PaceSettings::default(), &retry::Settings::default());
-    let mut conductor = Conductor::new("to".into(), settings, (bounds, 2, told), T);
-    // Somebody else rests in memory, and the older one of our person on the shelf, for 100 s.
-    let (other, older) = (joining(1, 20, Some(290)), joining(2, 10, Some(100)));
-    for page in [vec![other.clone()], vec![older.clone()], vec![]] {
+/// One with somebody in memory who rests outside until 290 s, and these on the shelf.
+fn with_shelf(on_shelf: &[Joining]) -> (Conductor, Vec<Joining>) {
+    let stored: Vec<Joining> = std::iter::once(joining(1, 20, Some(290))).chain(on_shelf.iter().cloned()).collect();
+    let mut conductor = conductor(Bounds { lined: 8, parked: 1, page: 1 }, stored.len() as u64);
+    for page in stored.iter().map(|one| vec![one.clone()]).chain([vec![]]) {
         read(&mut conductor, T).expect("a page");
         conductor.page(page, T);
     }
-    assert!(conductor.is_in_memory(other.id) && !conductor.is_in_memory(older.id));
+    assert!(conductor.is_in_memory(id(1)) && on_shelf.iter().all(|one| !conductor.is_in_memory(one.id)));
+    (conductor, stored)
+}
+
+/// `is_erased`: the older one of the person was erased while it was on the shelf.
+fn goes_in_the_end(is_erased: bool) -> bool {
+    // Somebody else rests in memory, and the older one of our person on the shelf, for 100 s.
+    let (mut conductor, mut stored) = with_shelf(&[joining(2, 10, Some(100))]);
     // The newer one is under way.
     let late = T + Duration::from_secs(99);
     conductor.routed(vec![joining(5, 10, None)], late);
@@ -51,7 +54,7 @@ fn goes_in_the_end(is_erased: bool) -> bool {
     let first = read(&mut conductor, now).expect("a look at the shelf");
     conductor.finished(0, Finished::put_aside(id(5), now, 0), now);
     let newer = joining(5, 10, Some(101));
-    let mut stored = vec![other, older, newer];
+    stored.push(newer);
     stored.retain(|one| !(is_erased && one.id == id(2)));
     conductor.page(page_after(&stored, first.after), now);
     // From here on for a day.
@@ -166,12 +169,8 @@ fn who_finds_no_room_during_a_look_is_not_passed_over_by_who_comes_next() {
 
 #[test]
 fn what_is_opened_again_beside_another_of_its_event_comes_in_once() {
-    let mut conductor = conductor(Bounds { lined: 8, parked: 1, page: 1 }, 2);
-    let (other, older) = (joining(1, 20, Some(290)), joining(2, 10, Some(100)));
-    for page in [vec![other], vec![older.clone()], vec![]] {
-        read(&mut conductor, T).expect("a page");
-        conductor.page(page, T);
-    }
+    let older = joining(2, 10, Some(100));
+    let (mut conductor, _) = with_shelf(std::slice::from_ref(&older));
     // The first delivery of an event has ended, and is opened again while the second is under way.
     let (first, second) = (joining(5, 30, None), Id { position: Position(5), number: 1 });
     let late = T + Duration::from_secs(99);
@@ -192,18 +191,6 @@ fn what_is_opened_again_beside_another_of_its_event_comes_in_once() {
     assert!(!conductor.is_in_memory(first.id));
     conductor.finished(0, Finished::unmade(second, now, 0), now);
     assert!(conductor.is_in_memory(first.id));
-}
-
-/// One with somebody in memory who rests outside until 290 s, and these on the shelf.
-fn with_shelf(on_shelf: &[Joining]) -> (Conductor, Vec<Joining>) {
-    let stored: Vec<Joining> = std::iter::once(joining(1, 20, Some(290))).chain(on_shelf.iter().cloned()).collect();
-    let mut conductor = conductor(Bounds { lined: 8, parked: 1, page: 1 }, stored.len() as u64);
-    for page in stored.iter().map(|one| vec![one.clone()]).chain([vec![]]) {
-        read(&mut conductor, T).expect("a page");
-        conductor.page(page, T);
-    }
-    assert!(on_shelf.iter().all(|one| !conductor.is_in_memory(one.id)));
-    (conductor, stored)
 }
 
 #[test]

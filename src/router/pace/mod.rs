@@ -67,6 +67,9 @@ impl Hold {
         matches!(self, Hold::Unauthorized | Hold::Paused | Hold::Off)
     }
 
+    /// The words of all that [`Hold::reason`] may answer.
+    pub const REASONS: [&str; 5] = ["off", "operator", "unauthorized", "breaker", "throttled"];
+
     /// Its word, as in the label `reason` of metrics; none while attempts are under way or about to be.
     pub fn reason(self) -> Option<&'static str> {
         match self {

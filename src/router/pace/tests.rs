@@ -108,3 +108,10 @@ fn a_budget_holds_back_what_is_too_early_in_the_window() {
     assert_eq!(pace.hold(at(1)).until(), Some(at(7)));
     assert_eq!(pace.hold(at(7)), Hold::Free);
 }
+
+#[test]
+fn every_reason_is_one_of_the_list() {
+    let t = Timestamp::UNIX_EPOCH;
+    let all = [Hold::Off, Hold::Paused, Hold::Unauthorized, Hold::Broken(t), Hold::Throttled(t)];
+    assert_eq!(all.map(|hold| hold.reason().unwrap()), Hold::REASONS);
+}
