@@ -2,14 +2,24 @@
 //!
 //! # Why
 //! An index on disk halves the rate of writing. The hashes are appended to the file with the events they belong to, and
-//! read back once, when it is opened. They are keyed, so that nobody can make an id that is taken for another's.
+//! read back once, when it is opened. They are keyed, so that nobody can make an id that is taken for another's. A day of a
+//! hundred events a second is nine million of them, so all but the newest are packed.
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use self::sorted::Sorted;
 use crate::instant::Timestamp;
+
+mod sorted;
+
+/// So many new hashes of a bucket are packed, or more where there are many already: the larger part is moved each time.
+const NEW_MIN: usize = 32_768;
+const NEW_SHARE: usize = 8;
+
+type Hashes = HashSet<u128, BuildHasherDefault<AsItIs>>;
 
 /// The key of the hashes; each store has its own.
 #[derive(Clone, Copy)]
@@ -51,7 +61,27 @@ pub(super) fn hour(at: Timestamp) -> i64 {
 pub(super) struct Window {
     /// Hours in a bucket: few buckets are quick to look through, small ones are not kept much longer than needed.
     width: i64,
-    buckets: BTreeMap<i64, HashSet<u128, BuildHasherDefault<AsItIs>>>,
+    buckets: BTreeMap<i64, Bucket>,
+}
+
+/// The hashes of some hours.
+#[derive(Default)]
+struct Bucket {
+    new: Hashes,
+    packed: Sorted,
+}
+
+impl Bucket {
+    fn contains(&self, hash: u128) -> bool {
+        self.new.contains(&hash) || self.packed.contains(hash)
+    }
+
+    fn pack(&mut self) {
+        if self.new.len() >= NEW_MIN.max(self.packed.len() / NEW_SHARE) {
+            self.packed.take(&mut self.new);
+            self.new.shrink_to(NEW_MIN);
+        }
+    }
 }
 
 impl Window {
@@ -62,24 +92,30 @@ impl Window {
 
     /// Remembers a hash; false: it was known.
     pub(super) fn insert(&mut self, hour: i64, hash: u128) -> bool {
-        if self.buckets.values().any(|bucket| bucket.contains(&hash)) {
+        if self.buckets.values().any(|bucket| bucket.contains(hash)) {
             return false;
         }
-        self.buckets.entry(hour.div_euclid(self.width)).or_default().insert(hash)
+        self.buckets.entry(hour.div_euclid(self.width)).or_default().new.insert(hash)
     }
 
-    /// Takes back an [`Window::insert`] that was true.
+    /// Takes back an [`Window::insert`] that was true, since the last [`Window::pack`].
     pub(super) fn remove(&mut self, hour: i64, hash: u128) {
         if let Some(bucket) = self.buckets.get_mut(&hour.div_euclid(self.width)) {
-            bucket.remove(&hash);
+            bucket.new.remove(&hash);
         }
+    }
+
+    /// Packs what there is much of. None of it can be taken back then.
+    pub(super) fn pack(&mut self) {
+        self.buckets.values_mut().for_each(Bucket::pack);
     }
 
     /// Reads back hashes as [`append`] wrote them.
     pub(super) fn load(&mut self, hour: i64, hashes: &[u8]) {
         let (hashes, _) = hashes.as_chunks();
         let bucket = self.buckets.entry(hour.div_euclid(self.width)).or_default();
-        bucket.extend(hashes.iter().map(|hash| u128::from_le_bytes(*hash)));
+        bucket.new.extend(hashes.iter().map(|hash| u128::from_le_bytes(*hash)));
+        bucket.pack();
     }
 
     /// The first hour that stays when everything before `hour` may go: buckets go whole.
@@ -150,6 +186,21 @@ mod tests {
         window.load(8, &hashes);
         assert!(!window.insert(9, 5));
         assert!(!window.insert(9, 6));
+    }
+
+    #[test]
+    fn what_is_packed_counts() {
+        let key = Key::random();
+        let hash = |number: usize| key.hash("website", &number.to_string());
+        let mut window = Window::new(24);
+        for number in 0..3 * NEW_MIN {
+            assert!(window.insert(7, hash(number)));
+            window.pack();
+        }
+        let bucket = window.buckets.values().next().expect("there is one");
+        assert_eq!((bucket.packed.len(), bucket.new.len()), (3 * NEW_MIN, 0));
+        assert!((0..3 * NEW_MIN).all(|number| !window.insert(9, hash(number))));
+        assert!(window.insert(9, hash(3 * NEW_MIN)));
     }
 
     #[test]
