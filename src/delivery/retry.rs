@@ -17,15 +17,15 @@ pub struct Settings {
     /// Seconds of the first wait; doubled by each attempt. The actual wait is random between nothing and that (full jitter).
     #[schemars(range(min = 0.0, max = 86400.0))]
     pub first_wait_secs: f64,
-    /// Seconds the wait never exceeds.
+    /// Seconds that this wait never exceeds.
     #[schemars(range(min = 0.0, max = 604800.0))]
     pub wait_max_secs: f64,
     /// Seconds after which a destination that does not answer is given up on for one delivery, counted from the first
     /// failed attempt. 72 hours.
     #[schemars(range(min = 0, max = 31536000))]
     pub give_up_after_secs: u64,
-    /// Seconds of the first wait of a delivery whose contact is not there yet; doubled like the others. It need not be
-    /// short, because whatever is delivered about the same person wakes it.
+    /// Seconds of the first wait of a delivery whose contact is not there yet; doubled like the others, as long as
+    /// `too_early_max_secs` lets it wait. It need not be short, because whatever is delivered about the same person wakes it.
     #[schemars(range(min = 0.0, max = 86400.0))]
     pub too_early_first_wait_secs: f64,
     /// Seconds a delivery waits for a contact that is not there yet. Then it is attempted once more, and the destination's
@@ -52,7 +52,8 @@ pub const TOLD_MAX: Duration = Duration::from_secs(24 * 3600);
 impl Settings {
     /// The longest that one wait can be.
     pub fn longest_wait(&self) -> Duration {
-        Duration::try_from_secs_f64(self.wait_max_secs).unwrap_or(TOLD_MAX).min(TOLD_MAX)
+        let of_failed = Duration::try_from_secs_f64(self.wait_max_secs).unwrap_or(TOLD_MAX);
+        of_failed.max(Duration::from_secs(self.too_early_max_secs)).min(TOLD_MAX)
     }
 }
 
@@ -98,7 +99,10 @@ pub fn decide(settings: &Settings, failure: &Failure, tried: Tried, now: Timesta
         // What is done as a last resort is still to be tried.
         Kind::TooEarly if given_up(settings.too_early_max_secs) => Verdict::Park(now),
         Kind::TooEarly => {
-            let guess = || wait(settings, settings.too_early_first_wait_secs, tried.attempts, luck);
+            let left = limited(settings.too_early_max_secs).saturating_sub(waited);
+            let left = Duration::try_from(left).unwrap_or_default();
+            let most = settings.too_early_max_secs as f64;
+            let guess = || wait(settings.too_early_first_wait_secs, most, tried.attempts, luck).min(left);
             Verdict::Park(now + told.unwrap_or_else(guess))
         }
         Kind::Unavailable | Kind::Unknown if given_up(settings.give_up_after_secs) => Verdict::GiveUp(
@@ -106,7 +110,8 @@ pub fn decide(settings: &Settings, failure: &Failure, tried: Tried, now: Timesta
             format!("{}; given up after {} attempts", failure.message, tried.attempts),
         ),
         Kind::Unavailable | Kind::Unknown => {
-            Verdict::Again(now + told.unwrap_or_else(|| wait(settings, settings.first_wait_secs, tried.attempts, luck)))
+            let guess = || wait(settings.first_wait_secs, settings.wait_max_secs, tried.attempts, luck);
+            Verdict::Again(now + told.unwrap_or_else(guess))
         }
     }
 }
@@ -121,9 +126,9 @@ fn limited(secs: u64) -> SignedDuration {
 }
 
 /// Exponential backoff with full jitter: anything from nothing to first × 2^(attempts−1), capped.
-fn wait(settings: &Settings, first_secs: f64, attempts: u32, luck: f64) -> Duration {
+fn wait(first_secs: f64, most_secs: f64, attempts: u32, luck: f64) -> Duration {
     let doubled = first_secs * 2f64.powi(attempts.saturating_sub(1).min(60) as i32);
-    let most = settings.wait_max_secs.min(TOLD_MAX.as_secs_f64());
+    let most = most_secs.min(TOLD_MAX.as_secs_f64());
     let wait = doubled.min(most) * luck.clamp(0.0, 1.0);
     // Settings may hold anything, also what is no number.
     Duration::try_from_secs_f64(wait).unwrap_or(Duration::ZERO)
@@ -192,8 +197,22 @@ mod tests {
             3 * day,
             Verdict::GiveUp("code".into(), "message; given up after 7 attempts".into()),
         );
-        check(Kind::TooEarly, 9, 3599, Verdict::Park(at(3599.0 + 150.0)));
+        check(Kind::TooEarly, 9, 1000, Verdict::Park(at(1000.0 + 1280.0)));
+        check(Kind::TooEarly, 9, 3599, Verdict::Park(at(3600.0)));
         check(Kind::TooEarly, 9, 3600, Verdict::Park(at(3600.0)));
+    }
+
+    #[test]
+    fn who_never_comes_is_asked_for_eleven_times_in_an_hour() {
+        let (settings, failure) =
+            (Settings::default(), Failure::new(Kind::TooEarly, "contact_not_found", "no contact u1"));
+        let (mut now, mut attempts) = (START, 1);
+        while now < at(3600.0) {
+            let tried = Tried { attempts, first_failed_at: START, waited_out: false };
+            let Verdict::Park(until) = decide(&settings, &failure, tried, now, 0.5) else { panic!("it may wait") };
+            (now, attempts) = (until, attempts + 1);
+        }
+        assert_eq!((now, attempts), (at(3600.0), 11));
     }
 
     #[test]
