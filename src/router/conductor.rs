@@ -47,6 +47,9 @@ pub(super) use window::{Bounds, Read};
 
 /// Payloads that wait for their turn are held in memory up to this many bytes; beyond, they are read when needed.
 const HELD_MAX: usize = 32 * 1024 * 1024;
+/// Of so many attempts one may be of a parked one that nothing woke, while events wait for their turn: most such attempts
+/// find that the contact is still not there.
+const DUE_SHARE: usize = 8;
 
 pub(super) struct Conductor {
     name: Arc<str>,
@@ -63,6 +66,10 @@ pub(super) struct Conductor {
     /// Parked ones are attempted on a part of the connection, so that many of them do not keep the others waiting.
     parked_at_once_max: usize,
     parked_under_way: usize,
+    /// Of those outside that rest, whose time has come.
+    due: BTreeSet<Id>,
+    /// Attempts that began since one of them did.
+    since_due: usize,
     /// Whether the last attempt met a destination in trouble.
     in_trouble: bool,
     /// Events that have their turn, but one of their person's parked deliveries, which is older, is on its way.
@@ -102,6 +109,8 @@ impl Conductor {
             parked: BTreeMap::new(),
             parked_at_once_max: (pace.at_once_max / 4).max(1),
             parked_under_way: 0,
+            due: BTreeSet::new(),
+            since_due: 0,
             in_trouble: false,
             held_back: Vec::new(),
             pace: Pace::new(pace),
@@ -157,13 +166,14 @@ impl Conductor {
 
     fn begin_next(&mut self, now: Timestamp) -> Option<Begin> {
         while self.pace.hold(now) == Hold::Free {
-            let parked = if self.parked_under_way < self.parked_at_once_max { self.outside.next() } else { None };
-            let begin = match parked {
-                Some(id) => self.start_parked(id, now),
-                None => {
-                    let position = self.lanes.next()?;
-                    self.start_turn(position, now)
-                }
+            let may_go_outside = self.parked_under_way < self.parked_at_once_max;
+            let begin = if let Some(id) = may_go_outside.then(|| self.outside.next()).flatten() {
+                self.start_parked(id, now)
+            } else if may_go_outside && let Some(id) = self.next_due() {
+                Some(self.start_due(id, now))
+            } else {
+                let position = self.lanes.next()?;
+                self.start_turn(position, now)
             };
             if begin.is_some() {
                 return begin;
@@ -175,6 +185,7 @@ impl Conductor {
     fn begin(&mut self, (id, owed): Behind, behind: Vec<Behind>, now: Timestamp) -> Begin {
         self.pace.begin(now);
         self.under_way.insert(id);
+        self.since_due += 1;
         let outside = self.parked.contains_key(&id);
         self.parked_under_way += usize::from(outside);
         let (generation, standstills) = (self.generation, self.standstills.clone());

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::{Alarm, Begin, Conductor};
+use super::{Alarm, Begin, Conductor, DUE_SHARE};
 use crate::delivery::{Id, Position};
 use crate::instant::Timestamp;
 use crate::router::attempt::Next;
@@ -19,7 +19,7 @@ pub(super) struct Parked {
     pub(super) accepted_at: Timestamp,
     /// Not before then.
     pub(super) until: Option<Timestamp>,
-    /// Whether it waits for its time, and so can be woken.
+    /// Whether it waits for its time, or is to be asked for since that has come; so it can be woken.
     pub(super) resting: bool,
     /// Whether something that wakes it was delivered while it was attempted or stood behind another: it need not rest.
     pub(super) missed: bool,
@@ -49,8 +49,27 @@ impl Conductor {
             }
             return None;
         }
+        if parked.until.take_if(|_| !is_woken).is_some() {
+            parked.resting = true;
+            self.due.insert(id);
+            return None;
+        }
         parked.until = None;
         Some(self.begin((id, None), Vec::new(), now))
+    }
+
+    /// The oldest of those whose time has come, where few others went before or none has its turn.
+    pub(super) fn next_due(&mut self) -> Option<Id> {
+        let is_its_share = self.since_due >= DUE_SHARE - 1 || self.lanes.ready() == 0;
+        is_its_share.then(|| self.due.pop_first()).flatten()
+    }
+
+    pub(super) fn start_due(&mut self, id: Id, now: Timestamp) -> Begin {
+        let parked = self.parked.get_mut(&id).expect("whose time has come is parked");
+        (parked.resting, parked.until) = (false, None);
+        let begin = self.begin((id, None), Vec::new(), now);
+        self.since_due = 0;
+        begin
     }
 
     /// Whether an older delivery of the same person, which had left the line, is being attempted or about to be. One that
@@ -133,6 +152,7 @@ impl Conductor {
         parked.missed = !parked.resting;
         if std::mem::take(&mut parked.resting) {
             parked.until = None;
+            self.due.remove(&id);
             self.outside.again(id);
         }
     }
@@ -142,7 +162,7 @@ impl Conductor {
     pub(super) fn ring_parked(&mut self, id: Id, now: Timestamp) {
         let is_due = |parked: &Parked| parked.resting && parked.until.is_none_or(|until| until <= now);
         if self.parked.get(&id).is_some_and(is_due) {
-            self.wake_one(id);
+            self.due.insert(id);
         }
     }
 }

@@ -58,7 +58,7 @@ impl Conductor {
 
     /// Whether those outside that are in memory and need not rest are few.
     pub(super) fn few_can_go_outside(&self) -> bool {
-        self.outside.ready() < (self.window.bounds.parked / 8).max(1)
+        self.outside.ready() + self.due.len() < (self.window.bounds.parked / 8).max(1)
     }
 
     /// Where as many rest outside as may, and few can go: puts the newest of them on the shelf.
@@ -86,7 +86,7 @@ impl Conductor {
     fn may_leave_memory(&self, id: Id, is_urgent: bool) -> bool {
         let parked = &self.parked[&id];
         let is_before = |key| self.lanes.line(key).any(|position| position >= id.position);
-        let rests = parked.resting || !self.outside.has_turn(id);
+        let rests = parked.resting && !self.due.contains(&id) || !self.outside.has_turn(id);
         let is_last = self.outside.is_last(id) && !people(&parked.keys).any(is_before);
         let is_needed = people(&parked.keys).any(|key| self.window.wants.keys.contains(&key));
         let Bounds { lined, parked: most, .. } = self.window.bounds;

@@ -7,6 +7,8 @@ use crate::delivery::{Id, Position, retry};
 use crate::router::PaceSettings;
 use crate::router::bring::Finished;
 
+mod due;
+
 const T: Timestamp = Timestamp::UNIX_EPOCH;
 
 fn id(position: u64) -> Id {
