@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::Connection;
 
 use super::Sqlite;
-use super::reader::Found;
+use super::query::Found;
 use super::record::{Bad, Kept};
 use crate::delivery::Position;
 use crate::store::{Result, Store};

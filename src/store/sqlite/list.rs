@@ -11,7 +11,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use serde::Deserialize;
 
-use super::reader::{Found, upper};
+use super::query::{Found, upper};
 use super::record::{Kept, bytes, integer};
 use crate::delivery::{Id, Status};
 use crate::instant::Timestamp;

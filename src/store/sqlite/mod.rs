@@ -29,7 +29,8 @@ mod marks;
 mod note;
 mod place;
 mod quarantine;
-mod reader;
+mod query;
+mod readers;
 mod recent;
 mod record;
 mod remove;
@@ -54,7 +55,8 @@ use self::ballast::Ballast;
 use self::group::Work;
 use self::lock::Lock;
 use self::note::{Note, Notes};
-use self::reader::{Found, Readers};
+use self::query::Found;
+use self::readers::Readers;
 use self::room::Room;
 use self::shared::Shared;
 use self::start::Start;
@@ -82,7 +84,7 @@ pub struct Sqlite {
     key: dedupe::Key,
     shared: Arc<Shared>,
     writer: Sender<Message>,
-    readers: Arc<Readers>,
+    readers: Readers,
     removal: Arc<Removal>,
     audit: Audit,
 }
@@ -223,7 +225,7 @@ impl Store for Sqlite {
                 return Ok(recent.into_iter().map(recent::stored).collect());
             }
             let last = self.shared.marks().last;
-            let found = self.read(move |file| reader::events(file, after, max)).await?;
+            let found = self.read(move |file| query::events(file, after, max)).await?;
             let end = (found.len() < max).then_some(last);
             let holes = absent::holes(i64::try_from(after.0).unwrap_or(i64::MAX - 1), &found, end);
             let holes = self.shared.unexplained(&holes);
@@ -236,7 +238,7 @@ impl Store for Sqlite {
     }
 
     fn event(&self, position: Position) -> BoxFuture<'_, Result<Option<Stored>>> {
-        let found = self.read(move |file| reader::event(file, position));
+        let found = self.read(move |file| query::event(file, position));
         async move { Ok(found.await?.pop()) }.boxed()
     }
 
@@ -257,15 +259,15 @@ impl Store for Sqlite {
 
     fn open(&self, destination: Option<&str>, after: Option<Id>, max: usize) -> BoxFuture<'_, Result<Vec<Open>>> {
         let destination = destination.map(str::to_owned);
-        self.read(move |file| reader::open(file, destination.as_deref(), after, max))
+        self.read(move |file| query::open(file, destination.as_deref(), after, max))
     }
 
     fn open_counts(&self) -> BoxFuture<'_, Result<BTreeMap<Arc<str>, u64>>> {
-        async move { Ok(self.read(reader::open_counts).await?.into_iter().collect()) }.boxed()
+        async move { Ok(self.read(query::open_counts).await?.into_iter().collect()) }.boxed()
     }
 
     fn deliveries(&self, ids: Vec<Id>) -> BoxFuture<'_, Result<Vec<Owed>>> {
-        self.read(move |file| reader::deliveries(file, &ids))
+        self.read(move |file| query::deliveries(file, &ids))
     }
 
     fn list(&self, filter: Filter, max: usize) -> BoxFuture<'_, Result<Page>> {

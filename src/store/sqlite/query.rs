@@ -1,74 +1,15 @@
-//! Reading, on connections of its own: never holds up the writer, never hands out a damaged record.
+//! What is read: never holds up the writer, never hands out a damaged record.
 
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use rusqlite::{Connection, params};
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
-use super::file;
 use super::record::{self, Bad, Kept, Standing};
 use crate::delivery::{Id, Position};
-use crate::store::{Error, Open, Owed, Stored};
-
-/// Reads that may run at once.
-const CONNECTIONS: u32 = 4;
+use crate::store::{Open, Owed, Stored};
 
 /// What was found, and what was damaged.
 pub(super) type Found<T> = rusqlite::Result<(Vec<T>, Vec<Bad>)>;
-
-/// A few connections that only read, opened when they are first needed.
-pub(super) struct Readers {
-    path: PathBuf,
-    permits: Arc<Semaphore>,
-    idle: Mutex<Vec<Connection>>,
-}
-
-impl Readers {
-    pub(super) fn new(path: PathBuf) -> Arc<Readers> {
-        Arc::new(Readers { path, permits: Arc::new(Semaphore::new(CONNECTIONS as usize)), idle: Mutex::default() })
-    }
-
-    /// Runs a query on a thread that may block. `None`: the readers are closed.
-    pub(super) async fn read<T: Send + 'static>(
-        self: &Arc<Self>,
-        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Option<Result<T, Error>> {
-        let permit = self.permits.clone().acquire_owned().await.ok()?;
-        let readers = self.clone();
-        let reading = tokio::task::spawn_blocking(move || readers.run(permit, query));
-        match reading.await {
-            Ok(answer) => Some(answer.map_err(file::explain)),
-            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(_) => None,
-        }
-    }
-
-    fn run<T>(
-        &self,
-        _permit: OwnedSemaphorePermit,
-        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> rusqlite::Result<T> {
-        let idle = self.idle().pop();
-        let file = idle.map_or_else(|| file::open_reader(&self.path), Ok)?;
-        let answer = query(&file)?;
-        self.idle().push(file);
-        Ok(answer)
-    }
-
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        self.idle.lock().expect("nothing panics while it holds the connections")
-    }
-
-    /// Waits for the reads that run, refuses further ones, and closes the connections.
-    pub(super) async fn close(&self) -> Result<(), AcquireError> {
-        let all = self.permits.acquire_many(CONNECTIONS).await?;
-        self.permits.close();
-        self.idle().clear();
-        drop(all);
-        Ok(())
-    }
-}
 
 pub(super) fn events(file: &Connection, after: Position, max: usize) -> Found<Stored> {
     let mut select = file.prepare_cached(
@@ -173,6 +114,7 @@ mod tests {
     use rusqlite::params_from_iter;
     use rusqlite::types::Value;
 
+    use super::super::file;
     use super::*;
 
     fn with_tables() -> Connection {
