@@ -5,6 +5,7 @@
 //! missed target is told, and is no failure.
 
 mod admin;
+mod backlog;
 mod bare;
 mod calls;
 mod end_to_end;
@@ -35,6 +36,7 @@ const BENCHMARKS: &[Benchmark] = &[
     ("calls", calls::calls),
     ("idle", idle::idle),
     ("pending", pending::pending),
+    ("pending too early", pending::too_early),
     ("end to end single", end_to_end::single),
     ("end to end batches", end_to_end::batches),
 ];
