@@ -118,11 +118,16 @@ impl Budget {
     /// When a window has ended, the next one is thought to be like it until a reply tells.
     fn turn(&mut self, now: Timestamp) {
         let Some(window) = self.window.as_mut().filter(|window| window.resets_at <= now) else { return };
+        self.next_at = None;
+        // Nothing is known of the next one where it was not said how much goes into one: the first reply will tell.
+        if window.limit == 0 {
+            self.window = None;
+            return;
+        }
         let next = window.resets_at + window.length;
         window.assumed_since = Some(window.resets_at);
         window.resets_at = if next > now { next } else { now + window.length };
         window.remaining = window.limit;
-        self.next_at = None;
     }
 }
 
@@ -217,5 +222,13 @@ mod tests {
         budget.hear(Allowance { limit: 1, remaining: 0, resets_at: at(1_000) }, 3, at(0));
         assert_eq!(budget.wait(0, at(0)), Some(at(1_000)));
         assert_eq!(budget.wait(0, at(1_000)), None);
+    }
+
+    #[test]
+    fn a_reply_that_says_nothing_of_a_limit_stops_one_window_and_not_all() {
+        let mut budget = Budget::default();
+        budget.hear(Allowance { limit: 0, remaining: 0, resets_at: at(1_000) }, 1, at(0));
+        assert_eq!(budget.wait(0, at(0)), Some(at(1_000)));
+        assert_eq!((budget.wait(0, at(1_000)), budget.allowance(at(1_000))), (None, None));
     }
 }
