@@ -206,9 +206,13 @@ fn row(job: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (at, last) = (job["at"].as_u64().unwrap_or_default(), job["last"].as_u64().unwrap_or_default());
     let part = (at * 100).checked_div(last).unwrap_or(100);
+    let state = match job["waits_for"].as_str() {
+        Some(what) => format!("{}, waits for the {what}", text(&job["state"])),
+        None => text(&job["state"]),
+    };
     vec![
         job["id"].to_string(),
-        text(&job["state"]),
+        state,
         job["fed"].to_string(),
         format!("{part} %"),
         time(&job["began_at"]),

@@ -200,7 +200,8 @@ impl Router {
 
     /// Where replays are begun, and the one who works on them; `connections` are those that are in force.
     pub async fn replays(&self, connections: replay::Connections) -> store::Result<(replay::Desk, replay::Feeder)> {
-        replay::Feeder::new(self.store.clone(), self.around.clock.clone(), connections, self.written.clone()).await
+        let (clock, board) = (self.around.clock.clone(), self.around.board.clone());
+        replay::Feeder::new(self.store.clone(), clock, (connections, board), self.written.clone()).await
     }
 
     /// Where it can be watched what happens.

@@ -80,7 +80,7 @@ impl Store for Memory {
 
     fn feed(&self, events: Vec<Event>, job: Job) -> BoxFuture<'_, Result<()>> {
         self.with(|shelf| {
-            for event in events {
+            for event in events.into_iter().filter(|event| !self.removal.holds_original(event)) {
                 shelf.append(event);
             }
             shelf.jobs.insert(job.id, job.record);

@@ -261,7 +261,7 @@ pub trait Store: Send + Sync + 'static {
     fn accept(&self, events: Vec<Event>) -> BoxFuture<'_, Result<Vec<Accepted>>>;
 
     /// Puts events into the log, whether or not their message ids are known, together with the record of the job that does
-    /// it: both are written, durably, or neither.
+    /// it: both are written, durably, or neither. Those that repeat an event that was removed are left out.
     fn feed(&self, events: Vec<Event>, job: Job) -> BoxFuture<'_, Result<()>>;
 
     /// The jobs that are kept, in the order of their numbers.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::delivery::Position;
-use crate::event::Person;
+use crate::event::{Event, Person};
 
 /// Shared by everybody who reads or writes one store.
 #[derive(Debug, Default)]
@@ -38,6 +38,11 @@ impl Removal {
     /// Whether the event was removed since the process started.
     pub(super) fn holds(&self, position: Position) -> bool {
         self.is_any.load(Ordering::Acquire) && self.positions().contains(&position)
+    }
+
+    /// Whether the event repeats one that was removed since the process started.
+    pub(super) fn holds_original(&self, event: &Event) -> bool {
+        event.envelope.replay.as_ref().is_some_and(|replay| self.holds(Position(replay.of)))
     }
 
     /// Who is suppressed.

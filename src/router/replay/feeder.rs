@@ -1,21 +1,27 @@
 //! The feeder: puts the events of replays back into the log, one job after the other, while little waits there.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify};
 
-use super::job::{Job, State, allowance};
+use super::job::{Job, Meter, State};
+use super::wish::Wish;
 use super::{Connections, Desk, STEP, Written};
 use crate::delivery::{Position, key};
 use crate::event::{Event, Replay};
 use crate::instant::Timestamp;
+use crate::router::pace::Board;
 use crate::router::wait_for_store;
 use crate::store::{self, Store, Stored};
 
-/// Nothing is put into the log while more than this waits, so that a live event stands behind few repeated ones.
+/// Nothing is put into the log while more than this could be delivered, so that a live event stands behind few repeated ones.
 const BACKLOG_MAX: u64 = 400;
+/// What a job waits for.
+const QUEUE: &str = "queue";
+const DESTINATIONS: &str = "destinations";
 /// Events that are put into the log together.
 const CHUNK: usize = 100;
 /// Events for which it is learned at once what newer calls have written.
@@ -26,8 +32,9 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Works on the jobs of a desk.
 pub struct Feeder {
     desk: Desk,
-    /// Which job it works on, since when, and how many of its events it has put into the log in this process.
-    current: Option<(u64, Timestamp, u64)>,
+    board: Board,
+    /// Which job it works on, and how fast.
+    current: Option<(u64, Meter)>,
     block: Block,
     /// The entries it has put into the log end here, at the latest.
     fed_to: Position,
@@ -46,7 +53,7 @@ impl Feeder {
     pub(in crate::router) async fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-        connections: Connections,
+        (connections, board): (Connections, Board),
         written: Written,
     ) -> store::Result<(Desk, Feeder)> {
         let mut jobs = BTreeMap::new();
@@ -61,7 +68,7 @@ impl Feeder {
         let begun = Arc::new(Notify::new());
         let fed_to = store.stats().last;
         let desk = Desk { jobs: Arc::new(Mutex::new(jobs)), begun, store, clock, connections, written };
-        Ok((desk.clone(), Feeder { desk, current: None, block: Block::default(), fed_to }))
+        Ok((desk.clone(), Feeder { desk, board, current: None, block: Block::default(), fed_to }))
     }
 
     /// Works for ever.
@@ -82,9 +89,9 @@ impl Feeder {
     async fn next_job(&mut self) -> Option<Job> {
         let job = self.desk.jobs.lock().await.values().find(|job| job.is_running()).cloned();
         if let Some(job) = &job
-            && self.current.is_none_or(|(id, ..)| id != job.id)
+            && self.current.as_ref().is_none_or(|(id, ..)| *id != job.id)
         {
-            self.current = Some((job.id, (self.desk.clock)(), 0));
+            self.current = Some((job.id, Meter::new(job.wish.rate, (self.desk.clock)())));
             self.block = Block { end: job.at, ..Block::default() };
         }
         job
@@ -92,11 +99,15 @@ impl Feeder {
 
     /// Puts the next events into the log. False: there is no room for any now.
     async fn step(&mut self, job: Job) -> store::Result<bool> {
-        let Some((_, since, fed)) = self.current else { return Ok(false) };
-        let running = (self.desk.clock)().duration_since(since).as_secs_f64();
-        let room = allowance(job.wish.rate, fed, running).min(CHUNK as u64) as usize;
-        let waiting: u64 = self.desk.store.stats().backlog.values().sum();
-        if room == 0 || waiting > BACKLOG_MAX {
+        let Some((_, meter)) = &mut self.current else { return Ok(false) };
+        let room = meter.room((self.desk.clock)()).min(CHUNK as u64) as usize;
+        let waits_for = self.waits_for(&job.wish);
+        if job.waits_for.as_deref() != waits_for
+            && let Some(job) = self.desk.jobs.lock().await.get_mut(&job.id).filter(|job| job.is_running())
+        {
+            job.waits_for = waits_for.map(Cow::Borrowed);
+        }
+        if room == 0 || waits_for.is_some() {
             return Ok(false);
         }
         if self.block.events.is_empty() && self.block.end < job.last {
@@ -108,10 +119,29 @@ impl Feeder {
         self.feed(job.id, at, &chunk).await?;
         self.fed_to = self.desk.store.stats().last;
         self.block.events.drain(..chunk.len());
-        if let Some((.., fed)) = &mut self.current {
-            *fed += chunk.len() as u64;
+        if let Some((_, meter)) = &mut self.current {
+            meter.used(chunk.len());
         }
         Ok(true)
+    }
+
+    /// What keeps it from putting more into the log: what is still to be routed, or could go at once at the destinations that
+    /// are meant. What waits for a time there, or at a destination that is not sent to, keeps nothing.
+    fn waits_for(&self, wish: &Wish) -> Option<&'static str> {
+        let stats = self.desk.store.stats();
+        let all = self.board.all();
+        let is_meant = |name: &Arc<str>| wish.destinations.is_empty() || wish.destinations.contains(name);
+        let meant: Vec<_> = all.iter().filter(|(name, _)| is_meant(name)).map(|(_, standing)| standing).collect();
+        let open: Vec<_> = meant.iter().filter(|standing| standing.hold.is_none()).collect();
+        if open.is_empty() && !meant.is_empty() {
+            return Some(DESTINATIONS);
+        }
+        let able = open.iter().map(|standing| {
+            let waiting = standing.waiting.too_early + standing.waiting.retry;
+            standing.pending.saturating_sub(waiting)
+        });
+        let waiting = stats.last.0.saturating_sub(stats.routed.0) + able.sum::<u64>();
+        (waiting > BACKLOG_MAX).then_some(QUEUE)
     }
 
     /// Writes the entries and how far the job has come, unless it was cancelled meanwhile.
@@ -120,11 +150,15 @@ impl Feeder {
         let Some(job) = jobs.get_mut(&id).filter(|job| job.is_running()) else { return Ok(()) };
         let now = (self.desk.clock)();
         let mut next = job.clone();
+        // Somebody may have been deleted, or be refused, since the block was read.
+        let (store, suppressed) = (&self.desk.store, self.desk.store.suppressed());
+        let is_meant = |stored: &&Stored| !store.is_removed(stored.position) && next.wish.wants(stored, &suppressed);
+        let chunk: Vec<&Stored> = chunk.iter().filter(is_meant).collect();
         (next.at, next.fed) = (at, next.fed + chunk.len() as u64);
         if next.at >= next.last {
             next.end(State::Done, now);
         }
-        let events = chunk.iter().map(|stored| repeated(stored, &next, now)).collect();
+        let events = chunk.into_iter().map(|stored| repeated(stored, &next, now)).collect();
         self.desk.store.feed(events, next.record()).await?;
         if !next.is_running() {
             tracing::info!(
@@ -184,4 +218,42 @@ fn repeated(stored: &Stored, job: &Job, now: Timestamp) -> Event {
     let destinations = job.wish.destinations.clone();
     event.envelope.replay = Some(Box::new(Replay { job: job.id, of: stored.position.0, at: now, destinations }));
     event
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::PaceSettings;
+    use crate::router::pace::{Pace, Standing, Waiting};
+    use crate::store::Settings;
+    use crate::store::memory::Memory;
+
+    const T: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn standing(is_on: bool, pending: u64, too_early: u64) -> Standing {
+        let mut pace = Pace::new(&PaceSettings::default());
+        pace.switch(is_on);
+        pace.standing(T, pending, Waiting { too_early, retry: 0 }, None)
+    }
+
+    #[track_caller]
+    fn check(all: &[(&str, Standing)], expected: Option<&str>) {
+        let board = Board::default();
+        all.iter().for_each(|(name, standing)| board.put(&Arc::from(*name), standing.clone()));
+        let store = Arc::new(Memory::new(Settings::default()));
+        let feeder = Feeder::new(store, Arc::new(|| T), (Arc::new(Vec::new), board), Written::default());
+        let (_, feeder) = futures_util::FutureExt::now_or_never(feeder).unwrap().unwrap();
+        let wish = Wish { destinations: vec!["crm".into()], ..Wish::default() };
+        assert_eq!(feeder.waits_for(&wish), expected);
+    }
+
+    #[test]
+    fn only_what_can_go_where_it_is_meant_keeps_a_replay_waiting() {
+        check(&[], None);
+        check(&[("crm", standing(true, 400, 0))], None);
+        check(&[("crm", standing(true, 401, 0))], Some("queue"));
+        check(&[("crm", standing(true, 10_000, 9_900))], None);
+        check(&[("crm", standing(true, 0, 0)), ("other", standing(true, 10_000, 0))], None);
+        check(&[("crm", standing(false, 0, 0)), ("other", standing(true, 0, 0))], Some("destinations"));
+    }
 }

@@ -80,7 +80,8 @@ impl Desk {
         let mut jobs = self.jobs.lock().await;
         let id = jobs.last_key_value().map_or(1, |(id, _)| id + 1);
         let (last, began_at) = (self.store.stats().last, (self.clock)());
-        let job = Job { id, state: State::Running, wish, began_at, ended_at: None, last, at: Position(0), fed: 0 };
+        let (state, at) = (State::Running, Position(0));
+        let job = Job { id, state, wish, began_at, ended_at: None, last, at, fed: 0, waits_for: None };
         self.store.feed(Vec::new(), job.record()).await?;
         jobs.insert(id, job.clone());
         self.begun.notify_one();

@@ -1,6 +1,7 @@
 //! What replays leave at a destination: nothing that newer calls have not left there already.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::*;
 use crate::action::{Failure, Outcome};
 use crate::delivery::Steps;
 use crate::destination::{self, Destination, Performed};
-use crate::event::{Channel, Envelope, Event, Kind};
+use crate::event::{Channel, Envelope, Event, Kind, Person};
 use crate::metrics::Metrics;
 use crate::router::{Router, Settings, Surroundings};
 use crate::store::memory::Memory;
@@ -94,6 +95,8 @@ fn connection(world: &Arc<World>) -> Arc<Connection> {
 }
 
 struct Engine {
+    /// What its clock shows, in Unix seconds.
+    now: Arc<AtomicI64>,
     world: Arc<World>,
     store: Arc<Memory>,
     router: Router,
@@ -104,10 +107,13 @@ struct Engine {
 impl Engine {
     async fn start(store: Arc<Memory>, world: Arc<World>) -> Engine {
         let all = vec![connection(&world)];
-        let around = Surroundings::new(Arc::new(|| Timestamp::UNIX_EPOCH), Arc::new(|| 1.0));
+        let now = Arc::<AtomicI64>::default();
+        let clock = now.clone();
+        let clock = move || Timestamp::from_second(clock.load(Ordering::Relaxed)).unwrap();
+        let around = Surroundings::new(Arc::new(clock), Arc::new(|| 1.0));
         let router = Router::start(store.clone(), all.clone(), &Settings::default(), around).await.unwrap();
         let (desk, feeder) = router.replays(Arc::new(move || all.clone())).await.unwrap();
-        Engine { world, store, router, desk, feeding: tokio::spawn(feeder.run()) }
+        Engine { now, world, store, router, desk, feeding: tokio::spawn(feeder.run()) }
     }
 
     async fn new() -> Engine {
@@ -283,4 +289,26 @@ async fn a_cancelled_replay_puts_nothing_more_in() {
     engine.settle().await;
     assert_eq!(engine.store.stats().last, Position(51));
     assert_eq!(engine.desk.count(&Wish { all: true, ..Wish::default() }).await.unwrap().events, 50, "no repeats");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_who_was_deleted_meanwhile_comes_back_with_a_replay() {
+    let engine = Engine::new().await;
+    let calls = (0..50).map(|at| event(at, Kind::Identify, json!({ "userId": format!("u{at}"), "traits": {} })));
+    engine.store.accept(calls.collect()).await.unwrap();
+    engine.settle().await;
+    // The clock stands still, so only the first is allowed; the others were read with it.
+    engine.desk.start(Wish { all: true, rate: Some(100.0), ..Wish::default() }).await.unwrap();
+    while engine.desk.show(1).await.unwrap().fed < 1 {
+        tokio::task::yield_now().await;
+    }
+    engine.store.remove(vec![Position(20)]).await.unwrap();
+    let refused = Person { user_ids: ["u30".to_owned()].into(), ..Person::default() };
+    engine.store.suppress(refused, true).await.unwrap();
+    engine.now.store(1, Ordering::Relaxed);
+    engine.settle().await;
+    assert_eq!(engine.desk.show(1).await.unwrap().fed, 48);
+    let entries = engine.store.events(Position(50), 100).await.unwrap();
+    let originals: Vec<u64> = entries.iter().map(|one| one.event.envelope.replay.as_ref().unwrap().of).collect();
+    assert_eq!(originals, (1..=50).filter(|of| ![20, 31].contains(of)).collect::<Vec<_>>());
 }

@@ -1,10 +1,13 @@
 //! Putting retained events into the log again, together with how far the job has come that does it.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, params};
 
 use super::group::{Group, Work};
 use super::record::{EventRow, bytes, checksum, integer, seal};
 use crate::store::Job;
+use crate::store::removal::Removal;
 
 /// Ended jobs are kept as long as this many newer ones were begun since.
 const JOBS_MAX: i64 = 1000;
@@ -13,6 +16,8 @@ const JOBS_MAX: i64 = 1000;
 pub(super) struct Feed {
     pub(super) events: Vec<EventRow>,
     pub(super) job: Job,
+    /// What was taken out meanwhile is left out.
+    pub(super) removal: Arc<Removal>,
 }
 
 impl Work for Feed {
@@ -26,7 +31,7 @@ impl Work for Feed {
 
     fn run(&self, group: &mut Group<'_>) -> rusqlite::Result<()> {
         let mut insert = group.file.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4)")?;
-        for event in &self.events {
+        for event in self.events.iter().filter(|event| !self.removal.holds_original(&event.event)) {
             let position = group.marks.last + 1;
             insert.execute(params![position, event.envelope, &event.event.body[..], seal(event.checksum, position)])?;
             group.marks.last = position;

@@ -211,7 +211,7 @@ impl Store for Sqlite {
 
     fn feed(&self, events: Vec<Event>, job: Job) -> BoxFuture<'_, Result<()>> {
         let events = events.into_iter().map(|event| record::EventRow::of(event, &self.key)).collect();
-        self.write(feed::Feed { events, job })
+        self.write(feed::Feed { events, job, removal: self.removal.clone() })
     }
 
     fn jobs(&self) -> BoxFuture<'_, Result<Vec<Job>>> {
