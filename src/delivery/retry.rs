@@ -24,8 +24,9 @@ pub struct Settings {
     /// failed attempt. 72 hours.
     #[schemars(range(min = 0, max = 31536000))]
     pub give_up_after_secs: u64,
-    /// Seconds of the first wait of a delivery whose contact is not there yet; doubled like the others, as long as
-    /// `too_early_max_secs` lets it wait. It need not be short, because whatever is delivered about the same person wakes it.
+    /// Seconds of the first wait of a delivery whose contact is not there yet, at most. Later ones are about as long as it has
+    /// waited, and at most a quarter of `too_early_max_secs`. It need not be short, because whatever is delivered about the
+    /// same person wakes it.
     #[schemars(range(min = 0.0, max = 86400.0))]
     pub too_early_first_wait_secs: f64,
     /// Seconds a delivery waits for a contact that is not there yet. Then it is attempted once more, and the destination's
@@ -101,8 +102,10 @@ pub fn decide(settings: &Settings, failure: &Failure, tried: Tried, now: Timesta
         Kind::TooEarly => {
             let left = limited(settings.too_early_max_secs).saturating_sub(waited);
             let left = Duration::try_from(left).unwrap_or_default();
-            let most = settings.too_early_max_secs as f64;
-            let guess = || wait(settings.too_early_first_wait_secs, most, tried.attempts, luck).min(left);
+            // What woke it, and outages before, say nothing about when the contact will come. And a crash may forget to wake it.
+            let quarter = settings.too_early_max_secs as f64 / 4.0;
+            let most = settings.too_early_first_wait_secs.max((2.0 * waited.as_secs_f64()).min(quarter));
+            let guess = || jittered(most, luck).min(left);
             Verdict::Park(now + told.unwrap_or_else(guess))
         }
         Kind::Unavailable | Kind::Unknown if given_up(settings.give_up_after_secs) => Verdict::GiveUp(
@@ -110,8 +113,7 @@ pub fn decide(settings: &Settings, failure: &Failure, tried: Tried, now: Timesta
             format!("{}; given up after {} attempts", failure.message, tried.attempts),
         ),
         Kind::Unavailable | Kind::Unknown => {
-            let guess = || wait(settings.first_wait_secs, settings.wait_max_secs, tried.attempts, luck);
-            Verdict::Again(now + told.unwrap_or_else(guess))
+            Verdict::Again(now + told.unwrap_or_else(|| wait(settings, tried.attempts, luck)))
         }
     }
 }
@@ -125,11 +127,15 @@ fn limited(secs: u64) -> SignedDuration {
     SignedDuration::from_secs(i64::try_from(secs).unwrap_or(i64::MAX))
 }
 
-/// Exponential backoff with full jitter: anything from nothing to first × 2^(attempts−1), capped.
-fn wait(first_secs: f64, most_secs: f64, attempts: u32, luck: f64) -> Duration {
-    let doubled = first_secs * 2f64.powi(attempts.saturating_sub(1).min(60) as i32);
-    let most = most_secs.min(TOLD_MAX.as_secs_f64());
-    let wait = doubled.min(most) * luck.clamp(0.0, 1.0);
+/// Exponential backoff: anything from nothing to first × 2^(attempts−1), capped.
+fn wait(settings: &Settings, attempts: u32, luck: f64) -> Duration {
+    let doubled = settings.first_wait_secs * 2f64.powi(attempts.saturating_sub(1).min(60) as i32);
+    jittered(doubled.min(settings.wait_max_secs), luck)
+}
+
+/// Full jitter: anything from nothing to `most_secs`.
+fn jittered(most_secs: f64, luck: f64) -> Duration {
+    let wait = most_secs.min(TOLD_MAX.as_secs_f64()) * luck.clamp(0.0, 1.0);
     // Settings may hold anything, also what is no number.
     Duration::try_from_secs_f64(wait).unwrap_or(Duration::ZERO)
 }
@@ -197,13 +203,15 @@ mod tests {
             3 * day,
             Verdict::GiveUp("code".into(), "message; given up after 7 attempts".into()),
         );
-        check(Kind::TooEarly, 9, 1000, Verdict::Park(at(1000.0 + 1280.0)));
+        check(Kind::TooEarly, 9, 3, Verdict::Park(at(3.0 + 5.0)));
+        check(Kind::TooEarly, 1, 100, Verdict::Park(at(100.0 + 100.0)));
+        check(Kind::TooEarly, 1, 1000, Verdict::Park(at(1000.0 + 450.0)));
         check(Kind::TooEarly, 9, 3599, Verdict::Park(at(3600.0)));
         check(Kind::TooEarly, 9, 3600, Verdict::Park(at(3600.0)));
     }
 
     #[test]
-    fn who_never_comes_is_asked_for_eleven_times_in_an_hour() {
+    fn who_never_comes_is_asked_for_sixteen_times_in_an_hour() {
         let (settings, failure) =
             (Settings::default(), Failure::new(Kind::TooEarly, "contact_not_found", "no contact u1"));
         let (mut now, mut attempts) = (START, 1);
@@ -212,7 +220,7 @@ mod tests {
             let Verdict::Park(until) = decide(&settings, &failure, tried, now, 0.5) else { panic!("it may wait") };
             (now, attempts) = (until, attempts + 1);
         }
-        assert_eq!((now, attempts), (at(3600.0), 11));
+        assert_eq!((now, attempts), (at(3600.0), 16));
     }
 
     #[test]

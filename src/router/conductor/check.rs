@@ -35,6 +35,10 @@ impl Conductor {
         if self.lined != lined || lined > bounds.lined || lined + parked > bounds.lined + bounds.parked {
             return Err(format!("{lined} in lines (counted {}) and {parked} outside, with {bounds:?}", self.lined));
         }
+        let rests = |id: &&Id| self.parked.get(id).is_some_and(|parked| parked.resting) && self.outside.has_turn(**id);
+        if let Some(id) = self.due.iter().find(|id| !rests(id)) {
+            return Err(format!("{id} is to be asked for, and does not rest outside"));
+        }
         let (mut passed_lined, mut passed_parked) = (BTreeSet::new(), BTreeSet::new());
         let is_to_come = |one: &&Joining| self.reopened.iter().any(|again| again.id == one.id);
         for one in open.iter().filter(|one| Some(one.id) <= self.window.frontier && !is_to_come(one)) {

@@ -72,6 +72,13 @@ impl Conductor {
         begin
     }
 
+    /// Those of the same person that are older and whose time has come go before it.
+    pub(super) fn ask_for_older_ones(&mut self, position: Position) {
+        let first = |key| self.outside.first(key).filter(|id| id.position < position && self.due.contains(id));
+        let older: Vec<Id> = people(&self.turns[&position].keys).filter_map(first).collect();
+        older.into_iter().for_each(|id| self.wake_one(id));
+    }
+
     /// Whether an older delivery of the same person, which had left the line, is being attempted or about to be. One that
     /// stands behind another such is not: what both wait for may be this very event.
     /// One that `follows` such waits only while it is being attempted.

@@ -56,12 +56,22 @@ impl Conductor {
         self.lanes.ready() < (self.window.bounds.lined / 8).max(1)
     }
 
-    /// Whether those outside that are in memory and need not rest are few.
+    /// Whether those outside that are in memory and were woken are few.
     pub(super) fn few_can_go_outside(&self) -> bool {
-        self.outside.ready() + self.due.len() < (self.window.bounds.parked / 8).max(1)
+        self.outside.ready() < self.few_outside()
     }
 
-    /// Where as many rest outside as may, and few can go: puts the newest of them on the shelf.
+    /// The same of those whose time has come as well.
+    pub(super) fn few_are_due_outside(&self) -> bool {
+        self.outside.ready() + self.due.len() < self.few_outside()
+    }
+
+    fn few_outside(&self) -> usize {
+        (self.window.bounds.parked / 8).max(1)
+    }
+
+    /// Where as many rest outside as may, and few can go: puts the newest of them on the shelf, and those whose time has come
+    /// last.
     /// `is_urgent`: for one whose contact may have come, also those that something waits for.
     pub(super) fn shelve_parked(&mut self, is_urgent: bool, now: Timestamp) {
         let Bounds { parked: most, .. } = self.window.bounds;
@@ -69,13 +79,14 @@ impl Conductor {
             return;
         }
         let target = most - (most / 8).max(1);
-        let newest_first: Vec<Id> = self.parked.keys().rev().copied().collect();
-        for id in newest_first {
+        let newest_first = self.parked.keys().rev().copied();
+        let (due, resting): (Vec<Id>, Vec<Id>) = newest_first.partition(|id| self.due.contains(id));
+        for id in resting.into_iter().chain(due) {
             if self.parked.len() <= target {
                 return;
             }
             if self.may_leave_memory(id, is_urgent) {
-                self.shelve_one_parked(id);
+                self.shelve_one_parked(id, now);
             }
         }
         self.window.outside_tried_until = now + PATIENCE;
@@ -86,7 +97,7 @@ impl Conductor {
     fn may_leave_memory(&self, id: Id, is_urgent: bool) -> bool {
         let parked = &self.parked[&id];
         let is_before = |key| self.lanes.line(key).any(|position| position >= id.position);
-        let rests = parked.resting && !self.due.contains(&id) || !self.outside.has_turn(id);
+        let rests = parked.resting || !self.outside.has_turn(id);
         let is_last = self.outside.is_last(id) && !people(&parked.keys).any(is_before);
         let is_needed = people(&parked.keys).any(|key| self.window.wants.keys.contains(&key));
         let Bounds { lined, parked: most, .. } = self.window.bounds;
@@ -94,10 +105,11 @@ impl Conductor {
         rests && is_last && !may_stay
     }
 
-    fn shelve_one_parked(&mut self, id: Id) {
+    fn shelve_one_parked(&mut self, id: Id, now: Timestamp) {
         let Some(parked) = self.parked.remove(&id) else { return };
+        let due_since = self.due.remove(&id).then_some(now);
         // One that stands behind another is fetched when that one goes.
-        let until = parked.until.filter(|_| self.outside.has_turn(id));
+        let until = parked.until.filter(|_| self.outside.has_turn(id)).or(due_since);
         self.outside.withdraw(id);
         self.put_on_shelf(id, &parked.keys, true, until);
     }

@@ -35,6 +35,7 @@ impl Conductor {
     pub(super) fn start_turn(&mut self, position: Position, now: Timestamp) -> Option<Begin> {
         // What it says of a company has its turn now, and nobody waits for that.
         let follows = self.follows_a_parked_one(position);
+        self.ask_for_older_ones(position);
         if self.is_after_a_parked_one(position, follows) {
             self.held_back.push(position);
             return None;

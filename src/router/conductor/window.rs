@@ -370,8 +370,8 @@ impl Conductor {
         if shelf.is_empty() || self.pace.hold(now).reason().is_some() {
             return false;
         }
-        let is_due = !wants.stirred.is_empty() || shelf.due_at.is_some_and(|until| until <= now);
-        let is_due = is_due && self.few_can_go_outside();
+        let is_stirred = !wants.stirred.is_empty() && self.few_can_go_outside();
+        let is_due = is_stirred || shelf.due_at.is_some_and(|until| until <= now) && self.few_are_due_outside();
         let needs_room = wants.room || !wants.keys.is_empty();
         let least = self.window.bounds.lined / 4;
         not_before <= now && (is_due || needs_room && self.room_of(least, now).is_some())
