@@ -28,6 +28,7 @@ pub mod memory;
 mod pausing;
 mod reload;
 mod replays;
+mod trimming;
 
 use in_force::InForce;
 pub use in_force::{Fingerprint, Found, refuse_namesake, refuse_namesakes};
@@ -36,8 +37,6 @@ use pausing::Pausing;
 pub use reload::{Read, Reloader};
 use reload::{caught, tell};
 
-/// How often old records are looked for.
-const TRIM_INTERVAL: Duration = Duration::from_secs(60);
 /// How long attempts that are under way may take at the end.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -104,7 +103,7 @@ impl App {
         let in_force_now = reloader.clone();
         let (desk, feeder) = router.replays(Arc::new(move || in_force_now.connections())).await?;
         let ended = watch::Sender::new(None);
-        let trimming = beside("removing old records", trim(store.clone(), clock.clone()), &ended);
+        let trimming = beside("removing old records", trimming::trim(store.clone(), clock.clone()), &ended);
         let feeding = beside("feeding replays", feeder.run(), &ended);
         let parts = admin::Parts {
             live: router.live(),
@@ -255,17 +254,6 @@ fn eraser(store: Arc<dyn Store>, hands: Hands, under_way: UnderWay, clock: Clock
             Ok(serde_json::to_value(receipt).expect("a receipt is plain data"))
         })
     })
-}
-
-async fn trim(store: Arc<dyn Store>, clock: Clock) {
-    loop {
-        tokio::time::sleep(TRIM_INTERVAL).await;
-        match store.trim(clock()).await {
-            Ok(0) => {}
-            Ok(records) => tracing::debug!(records, "Old records went"),
-            Err(error) => tracing::warn!(%error, "Old records could not be removed; tried again in a minute"),
-        }
-    }
 }
 
 #[cfg(test)]

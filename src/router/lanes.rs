@@ -3,7 +3,7 @@
 //! Keys are hashes of `userId`, `anonymousId`, e-mail and, for group calls, the company. What carries several joins
 //! several lines at once, so order holds across identities without a table of aliases; and because all lines have one
 //! order, two can never wait for each other. Among those whose turn it is, sources take turns, so that a source that
-//! floods delays none but itself.
+//! floods delays none but itself, as far as its backlog is in memory; what comes behind more than that is read in its order.
 //!
 //! Who stands where is the order in which they joined.
 

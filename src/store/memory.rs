@@ -154,7 +154,8 @@ impl Store for Memory {
     fn trim(&self, now: Timestamp) -> BoxFuture<'_, Result<u64>> {
         let Settings { retention_hours, retention_bytes, dedupe_hours, .. } = self.settings;
         self.with(move |shelf| {
-            let removed = shelf.trim(super::ago(now, retention_hours)) + shelf.trim_to(retention_bytes);
+            let removed =
+                shelf.trim(super::ago(now, retention_hours), super::future(now)) + shelf.trim_to(retention_bytes);
             removed + shelf.forget(super::ago(now, dedupe_hours))
         })
     }
@@ -302,9 +303,10 @@ impl Shelf {
     }
 
     /// The oldest events first, up to the first that is to be kept for its age.
-    fn trim(&mut self, before: Timestamp) -> u64 {
+    fn trim(&mut self, before: Timestamp, future: Timestamp) -> u64 {
         let had = self.events.len() + self.deliveries.len();
-        let old = self.events.range(..=self.routed).take_while(|(_, event)| event.envelope.received_at < before);
+        let known = self.events.range(..=self.routed).filter(|(_, event)| event.envelope.received_at <= future);
+        let old = known.take_while(|(_, event)| event.envelope.received_at < before);
         let Some(end) = old.last().map(|(position, _)| *position) else { return 0 };
         let stays = |progress: &Progress| !progress.status.is_settled() || is_dead(progress);
         self.deliveries.retain(|id, (_, progress)| id.position > end || stays(progress));

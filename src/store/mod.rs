@@ -333,6 +333,12 @@ pub trait Store: Send + Sync + 'static {
     fn close(&self) -> BoxFuture<'_, ()>;
 }
 
+/// What was accepted after then was accepted while the clock ran ahead, so it is as old as what came next. It keeps nothing
+/// behind it from going.
+fn future(now: Timestamp) -> Timestamp {
+    now.saturating_add(jiff::SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX)
+}
+
 /// The moment `hours` before `now`.
 fn ago(now: Timestamp, hours: u32) -> Timestamp {
     now.checked_sub(jiff::SignedDuration::from_hours(hours.into())).unwrap_or(Timestamp::MIN)

@@ -249,6 +249,23 @@ async fn an_event_that_is_not_routed_stays_however_old() {
 }
 
 #[tokio::test]
+async fn what_was_accepted_by_a_clock_that_ran_ahead_keeps_nothing_behind_it() {
+    each(async |place: Place| {
+        let store = place.open();
+        let events = [("a", 0), ("b", 9000), ("c", 9001), ("d", 1), ("e", 9000), ("f", 100)];
+        store.accept(events.map(|(id, hour)| fixture::event_at("website", id, now(hour))).into()).await.unwrap();
+        store.route(&[route(6, vec![])]).await.unwrap();
+        store.trim(now(101)).await.unwrap();
+        assert_eq!(messages(&*store, 0, 10).await, ["a", "b", "c", "d", "e", "f"], "none is a week old");
+        store.trim(now(170)).await.unwrap();
+        assert_eq!(messages(&*store, 0, 10).await, ["e", "f"], "d is old, and so is what came before it");
+        store.trim(now(269)).await.unwrap();
+        assert_eq!(messages(&*store, 0, 10).await, [""; 0]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_position_is_never_used_again() {
     each(async |place: Place| {
         let store = place.open();

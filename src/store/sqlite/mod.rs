@@ -174,9 +174,10 @@ impl Sqlite {
     async fn trim_all(&self, now: Timestamp) -> Result<u64> {
         let Settings { retention_hours, retention_bytes: bytes_max, dedupe_hours, .. } = self.settings;
         let before = ago(now, retention_hours);
+        let future = super::future(now);
         let mut removed = 0;
         loop {
-            let step = self.write(trim::TrimEvents { before, bytes_max }).await?;
+            let step = self.write(trim::TrimEvents { before, future, bytes_max }).await?;
             removed += step.removed;
             if step.is_last {
                 break;

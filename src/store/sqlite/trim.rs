@@ -11,6 +11,8 @@ use crate::instant::Timestamp;
 
 /// A step looks at this many events, and at this many deliveries.
 const ROWS: i64 = 1000;
+/// Of events that seem to be from the future, whose age nobody knows, so many more.
+const STRANGE_ROWS: usize = 50_000;
 /// Rows of message ids in a step.
 const ID_ROWS: i64 = 500;
 /// Pages given back to the system in a step.
@@ -30,6 +32,8 @@ pub(super) struct Step {
 /// ended deliveries; those that still have a delivery stay.
 pub(super) struct TrimEvents {
     pub(super) before: Timestamp,
+    /// See [`crate::store::future`].
+    pub(super) future: Timestamp,
     pub(super) bytes_max: u64,
 }
 
@@ -44,7 +48,7 @@ impl Work for TrimEvents {
         let from = group.marks.trimmed;
         let is_over = bytes_in_use(group.file)? > self.bytes_max;
         let before = if is_over { Timestamp::MAX } else { self.before };
-        let (old, damaged) = old_events(group, before)?;
+        let (old, damaged) = old_events(group, before, self.future)?;
         for position in damaged {
             quarantine::put_aside(group, Bad::Event(position))?;
         }
@@ -72,20 +76,29 @@ struct Age {
 }
 
 /// The last of the next events that are all old enough, and those among them whose age cannot be read.
-fn old_events(group: &Group<'_>, before: Timestamp) -> rusqlite::Result<(Option<i64>, Vec<i64>)> {
+fn old_events(group: &Group<'_>, before: Timestamp, future: Timestamp) -> rusqlite::Result<(Option<i64>, Vec<i64>)> {
     let mut select = group.file.prepare_cached(
-        "SELECT position, envelope FROM events WHERE position > ?1 AND position <= ?2 ORDER BY position LIMIT ?3",
+        "SELECT position, envelope FROM events WHERE position > ?1 AND position <= ?2 ORDER BY position",
     )?;
-    let mut rows = select.query(params![group.marks.trimmed, group.marks.routed, ROWS])?;
+    let mut rows = select.query(params![group.marks.trimmed, group.marks.routed])?;
     let (mut old, mut damaged) = (None, Vec::new());
-    while let Some(row) = rows.next()? {
+    let (mut left, mut strange_left) = (ROWS, STRANGE_ROWS);
+    while let Some(row) = rows.next()?
+        && left > 0
+        && strange_left > 0
+    {
         let position = integer(row, 0)?;
         match serde_json::from_slice::<Age>(bytes(row, 1)?) {
-            Ok(age) if age.received_at >= before => break,
+            Ok(Age { received_at }) if received_at >= before && received_at > future => {
+                strange_left -= 1;
+                continue;
+            }
+            Ok(Age { received_at }) if received_at >= before => break,
             Ok(_) => {}
             Err(_) => damaged.push(position),
         }
         old = Some(position);
+        left -= 1;
     }
     Ok((old, damaged))
 }

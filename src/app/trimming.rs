@@ -1,0 +1,70 @@
+//! Removing what is old, every minute.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::instant::Timestamp;
+use crate::store::Store;
+
+use super::Clock;
+
+/// How often.
+const INTERVAL: Duration = Duration::from_secs(60);
+/// The time by which things are old goes forward no faster than so many times the time that passes.
+const HURRY_MAX: u32 = 24;
+
+/// Works for ever.
+pub(super) async fn trim(store: Arc<dyn Store>, clock: Clock) {
+    let mut steady = Steady { shown: clock() };
+    loop {
+        let began = tokio::time::Instant::now();
+        tokio::time::sleep(INTERVAL).await;
+        match store.trim(steady.next(clock(), began.elapsed())).await {
+            Ok(0) => {}
+            Ok(records) => tracing::debug!(records, "Old records went"),
+            Err(error) => tracing::warn!(%error, "Old records could not be removed; tried again in a minute"),
+        }
+    }
+}
+
+/// The time by which things are old.
+///
+/// # Why
+/// A clock that is set a month ahead, be it for a minute, would make everything old, and what is removed does not come back
+/// with the right time. After a month in which the machine slept it takes a day until what has become old goes.
+struct Steady {
+    shown: Timestamp,
+}
+
+impl Steady {
+    /// The clock shows `now`, so long after the last look.
+    fn next(&mut self, now: Timestamp, passed: Duration) -> Timestamp {
+        let soonest = self.shown.saturating_add(passed.saturating_mul(HURRY_MAX)).unwrap_or(Timestamp::MAX);
+        self.shown = now.min(soonest);
+        self.shown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn a_clock_that_is_set_far_ahead_for_a_minute_makes_little_old() {
+        let start = Timestamp::from_second(1_000_000_000).unwrap();
+        let mut steady = Steady { shown: start };
+        assert_eq!(steady.next(start + MINUTE, MINUTE), start + MINUTE);
+        assert_eq!(steady.next(start + 1_000 * HOUR, MINUTE), start + 25 * MINUTE);
+        assert_eq!(steady.next(start + 3 * MINUTE, MINUTE), start + 3 * MINUTE, "it was set right");
+        assert_eq!(steady.next(start - HOUR, MINUTE), start - HOUR);
+        // After a sleep of a week it catches up.
+        let mut shown = start;
+        for hour in 1..=8 {
+            shown = steady.next(start + 168 * HOUR + hour * HOUR, HOUR);
+        }
+        assert_eq!(shown, start + 176 * HOUR);
+    }
+}
