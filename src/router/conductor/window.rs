@@ -356,7 +356,8 @@ impl Conductor {
             lined.saturating_sub(conductor.lined).min(in_all)
         };
         let least = least.max(1);
-        if room(self) < least {
+        // While nothing is sent nobody makes room, however often it is tried.
+        if room(self) < least && self.pace.hold(now).reason().is_none() {
             self.shelve_lined(now);
             self.shelve_parked(false, now);
         }
