@@ -223,9 +223,6 @@ pub struct Before<'a> {
     /// Whether an older delivery about the same person waits for the contact. Then only what needs nobody to be there is done;
     /// where something is left, the attempt fails with [`awaited`].
     pub follows: bool,
-    /// Whether any older delivery about the same person waits for the contact. What this one is to undo, and is not there,
-    /// may still be done by that one: then the attempt fails with [`awaited`].
-    pub older_waits: bool,
 }
 
 /// Code of what waits behind an older delivery.

@@ -65,13 +65,13 @@ pub(super) struct Attempted {
 pub(super) async fn attempt(
     connection: &Connection,
     load: Load,
-    Place { outside, follows, older_waits, standstills }: Place<'_>,
+    Place { outside, follows, standstills }: Place<'_>,
     surroundings: &Surroundings,
     notes: Arc<dyn Notes>,
 ) -> Attempted {
     let at = (surroundings.clock)();
     let waited_out = has_waited_out(&load.owed.progress, &surroundings.retry, standstills, at);
-    let before = Before { steps: &load.owed.progress.steps, notes, waited_out, follows, older_waits };
+    let before = Before { steps: &load.owed.progress.steps, notes, waited_out, follows };
     let performed = perform(connection, &load, before).await;
     let (outcome, code) = words(&performed.result);
     connection.count_attempt(&load.owed.delivery.action, outcome, &code);
@@ -86,8 +86,6 @@ pub(super) struct Place<'s> {
     pub(super) outside: bool,
     /// In its line, behind one outside that waits for the contact.
     pub(super) follows: bool,
-    /// In its line, and one outside is older and about the same person.
-    pub(super) older_waits: bool,
     /// When the connection stood still.
     pub(super) standstills: &'s Standstills,
 }

@@ -48,7 +48,7 @@ pub(super) async fn bring(
     connection: &Connection,
     store: &Arc<dyn Store>,
     surroundings: &Surroundings,
-    Begin { id, owed, behind, outside, follows, older_waits, standstills, .. }: Begin,
+    Begin { id, owed, behind, outside, follows, standstills, .. }: Begin,
 ) -> Finished {
     // Before it is looked whether it was removed: who removes it looks afterwards whether it is under way.
     let _attempting = surroundings.under_way.begin(id.position);
@@ -65,7 +65,7 @@ pub(super) async fn bring(
         write(&**store, &[(id, &load.owed.progress)]).await;
     }
     let notebook = Notebook { store: store.clone(), id, progress: load.owed.progress.clone() };
-    let place = Place { outside, follows, older_waits, standstills: &standstills };
+    let place = Place { outside, follows, standstills: &standstills };
     let attempted = attempt(connection, load, place, surroundings, Arc::new(notebook)).await;
     let all = || std::iter::once(&attempted.owed).chain(&attempted.carried);
     write(&**store, &all().map(|one| (one.id, &one.progress)).collect::<Vec<_>>()).await;

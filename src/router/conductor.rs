@@ -189,7 +189,7 @@ impl Conductor {
         let outside = self.parked.contains_key(&id);
         self.parked_under_way += usize::from(outside);
         let (generation, standstills) = (self.generation, self.standstills.clone());
-        Begin { id, owed, behind, outside, follows: false, older_waits: false, generation, standstills }
+        Begin { id, owed, behind, outside, follows: false, generation, standstills }
     }
 
     /// An attempt has ended, and what came of it is written down.

@@ -22,8 +22,6 @@ pub struct Client {
     pub(super) waited_out: bool,
     /// Whether the contact is not to be asked for, because an older delivery waits for it.
     follows: bool,
-    /// Whether an older delivery about the same person waits for the contact.
-    older_waits: bool,
     record: Mutex<Record>,
 }
 
@@ -173,22 +171,17 @@ impl Client {
     /// A client for one attempt.
     pub(super) fn new(service: Arc<Service>, steps: Steps) -> Client {
         let record = Mutex::new(Record { steps, ..Record::default() });
-        Client { service, notes: None, waited_out: false, follows: false, older_waits: false, record }
+        Client { service, notes: None, waited_out: false, follows: false, record }
     }
 
     /// The same for a delivery, with a place to write down what is intended.
-    pub(super) fn owing(self, Before { notes, waited_out, follows, older_waits, .. }: Before<'_>) -> Client {
-        Client { notes: Some(notes), waited_out, follows, older_waits, ..self }
+    pub(super) fn owing(self, Before { notes, waited_out, follows, .. }: Before<'_>) -> Client {
+        Client { notes: Some(notes), waited_out, follows, ..self }
     }
 
     /// Fails where what needs the contact has to wait behind an older delivery.
     pub fn comes_to_contact(&self) -> Result<(), Failure> {
         if self.follows { Err(destination::awaited()) } else { Ok(()) }
-    }
-
-    /// Fails where what is not there to be undone may still be done by an older delivery.
-    pub fn comes_to_nothing(&self) -> Result<(), Failure> {
-        if self.older_waits { Err(destination::awaited()) } else { Ok(()) }
     }
 
     /// What a step came to that this attempt or an earlier one finished.

@@ -146,7 +146,7 @@ pub const TABLE: &[Trouble] = &[
         CONTACT_AWAITED,
         Kind::TooEarly,
         &[],
-        "an older delivery about the same person waits for the contact, and this one behind it, because it is about the same company, or undoes what that one may still do; what needs no contact was done",
+        "an older delivery about the same person and company waits for the contact, and this one behind it; what needs no contact was done",
         "nothing: the oldest delivery that waits for that person (`interline deliveries list --status waiting --user-id ID`) says why",
     ),
     row(

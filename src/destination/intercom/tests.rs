@@ -163,8 +163,7 @@ async fn a_crash_while_a_lead_is_made_makes_no_second_one_within_the_search_lag(
     let (stand_in, intercom, _) = workspace(StandIn::default());
     let notebook = Arc::new(Notebook { stand_in: stand_in.clone(), noted: Mutex::default() });
     let payload = br#"{"role":"lead","email":"a@b.co"}"#;
-    let before =
-        Before { steps: &Steps::new(), notes: notebook.clone(), waited_out: false, follows: false, older_waits: false };
+    let before = Before { steps: &Steps::new(), notes: notebook.clone(), waited_out: false, follows: false };
     intercom.perform_owed("identify_contact", payload, before).await.result.unwrap();
     let (steps, sent_by_then) = notebook.noted.lock().unwrap().take().expect("it is written down");
     assert_eq!(sent_by_then, 1, "the search, and nothing that makes anything");

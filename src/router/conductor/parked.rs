@@ -89,13 +89,6 @@ impl Conductor {
         people(&self.turns[&position].keys).filter_map(first).any(on_its_way)
     }
 
-    /// Whether an older call about the same person is parked.
-    pub(super) fn has_older_parked(&self, position: Position) -> bool {
-        let first = Id { position, number: 0 };
-        let is_older = |key| self.outside.line(key).any(|id| id < first) || self.window.is_parked_before(key, first);
-        people(&self.turns[&position].keys).any(is_older)
-    }
-
     /// Whether an older call about the same person and the same company is parked: this one undoes or changes what that
     /// one will do, so what needs the contact waits behind it. Another delivery of the same event is no older call.
     pub(super) fn follows_a_parked_one(&self, position: Position) -> bool {

@@ -76,8 +76,6 @@ pub(in crate::router) struct Begin {
     pub(in crate::router) outside: bool,
     /// Whether an older one about the same person and company stands outside: what needs the contact waits behind it.
     pub(in crate::router) follows: bool,
-    /// Whether an older one about the same person stands outside, whatever the company.
-    pub(in crate::router) older_waits: bool,
     /// What it comes to is told with this.
     pub(in crate::router) generation: Generation,
     /// When the connection stood still.

@@ -48,8 +48,7 @@ impl Conductor {
         let (id, owed) =
             turn.deliveries.front_mut().map(|(id, owed)| (*id, owed.take())).expect("a turn has deliveries");
         let behind = if follows { Vec::new() } else { self.behind(position) };
-        let older_waits = self.has_older_parked(position);
-        Some(Begin { follows, older_waits, ..self.begin((id, owed), behind, now) })
+        Some(Begin { follows, ..self.begin((id, owed), behind, now) })
     }
 
     /// Those that wait directly behind the last delivery of an event and are about exactly the same people: once it has

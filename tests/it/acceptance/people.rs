@@ -199,7 +199,7 @@ impl World {
         }
         let notes = Arc::new(Notebook::default());
         let text = payload.to_string();
-        let before = Before { steps, notes: notes.clone(), waited_out: false, follows: false, older_waits: false };
+        let before = Before { steps, notes: notes.clone(), waited_out: false, follows: false };
         let attempt = self.intercom.perform_owed(action, text.as_bytes(), before);
         let performed = timeout(Duration::from_secs(5), attempt).await.ok();
         self.control.clear_faults();

@@ -47,7 +47,7 @@ impl Desk {
     }
 
     async fn attempt(&self, action: &str, payload: &Value, steps: &Steps) -> Performed {
-        let before = Before { steps, notes: Arc::new(NoNotes), waited_out: false, follows: false, older_waits: false };
+        let before = Before { steps, notes: Arc::new(NoNotes), waited_out: false, follows: false };
         self.intercom.perform_owed(action, payload.to_string().as_bytes(), before).await
     }
 

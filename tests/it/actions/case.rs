@@ -59,12 +59,9 @@ pub struct Case {
     /// Whether the delivery has waited for its contact as long as it may.
     #[serde(default)]
     waited_out: bool,
-    /// Whether an older delivery about the same person and company waits for the contact.
+    /// Whether an older delivery about the same person waits for the contact.
     #[serde(default)]
     follows: bool,
-    /// Whether any older delivery about the same person does.
-    #[serde(default)]
-    older_waits: bool,
     requests: Vec<Written>,
     outcome: String,
     #[serde(default)]
@@ -100,12 +97,9 @@ struct Attempt {
     /// Whether the delivery has waited for its contact as long as it may.
     #[serde(default)]
     waited_out: bool,
-    /// Whether an older delivery about the same person and company waits for the contact.
+    /// Whether an older delivery about the same person waits for the contact.
     #[serde(default)]
     follows: bool,
-    /// Whether any older delivery about the same person does.
-    #[serde(default)]
-    older_waits: bool,
     requests: Vec<Written>,
     /// `delivered`, or kind and code: `skipped unchanged`, `too_early contact_not_found`, `unfit field_missing`.
     outcome: String,
@@ -180,8 +174,8 @@ impl Case {
             let by_hand = attempt.by_hand.as_ref().or(self.by_hand.as_ref());
             let came = match (attempt.event.as_ref().or(self.event.as_ref()), by_hand) {
                 (Some(event), _) => {
-                    let Attempt { waited_out, follows, older_waits, .. } = attempt;
-                    let before = Before { waited_out, follows, older_waits, ..engine::first(&steps) };
+                    let Attempt { waited_out, follows, .. } = attempt;
+                    let before = Before { waited_out, follows, ..engine::first(&steps) };
                     self.sent(event, &mappings, &*destination, &clock, before).await
                 }
                 (None, Some(fields)) => {
@@ -265,7 +259,6 @@ impl Case {
             replies: std::mem::take(&mut self.replies),
             waited_out: self.waited_out,
             follows: self.follows,
-            older_waits: self.older_waits,
             requests: std::mem::take(&mut self.requests),
             outcome: std::mem::take(&mut self.outcome),
             warnings: std::mem::take(&mut self.warnings),

@@ -113,7 +113,7 @@ fn context(clock: &Clock) -> Context {
 
 /// A delivery that comes after nothing.
 pub fn first(steps: &Steps) -> Before<'_> {
-    Before { steps, notes: Arc::new(NoNotes), waited_out: false, follows: false, older_waits: false }
+    Before { steps, notes: Arc::new(NoNotes), waited_out: false, follows: false }
 }
 
 /// Matches and maps an event, and attempts the delivery that comes of it.

@@ -46,10 +46,7 @@ impl Action for DetachCompany {
         }
         match client.unlink(&whom, &which).await? {
             Unlinked::Done(answer) => client.delivered(&answer),
-            Unlinked::Nothing(what) => {
-                client.comes_to_nothing()?;
-                Ok(Outcome::Skipped("not_attached", format!("{what}, so nobody is attached")))
-            }
+            Unlinked::Nothing(what) => Ok(Outcome::Skipped("not_attached", format!("{what}, so nobody is attached"))),
         }
     }
 }

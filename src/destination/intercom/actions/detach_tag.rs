@@ -51,13 +51,9 @@ impl Action for DetachTag {
         match client.untag_contact(&whom, &self.name).await {
             Ok(Some(answer)) => client.delivered(&answer),
             Ok(None) => {
-                client.comes_to_nothing()?;
                 Ok(Outcome::Skipped("not_tagged", format!("the contact does not have the tag `{}`", self.name)))
             }
-            Err(refusal) if refusal.is_absent() => {
-                client.comes_to_nothing()?;
-                whom.absent()
-            }
+            Err(refusal) if refusal.is_absent() => whom.absent(),
             Err(refusal) => Err(refusal.failure),
         }
     }

@@ -191,10 +191,7 @@ impl IdentifyCompany {
         }
         match client.unlink(&whom, &self.which()).await? {
             Unlinked::Done(answer) => client.delivered(&answer),
-            Unlinked::Nothing(what) => {
-                client.comes_to_nothing()?;
-                Ok(Outcome::Skipped("not_attached", format!("{what}, so nobody is attached")))
-            }
+            Unlinked::Nothing(what) => Ok(Outcome::Skipped("not_attached", format!("{what}, so nobody is attached"))),
         }
     }
 

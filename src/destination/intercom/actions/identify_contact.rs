@@ -207,10 +207,8 @@ impl IdentifyContact {
         let whom = Whom::of_id(id);
         let which = Which { id: None, company_id: Some(company_id) };
         if self.remove_company {
-            return match client.unlink(&whom, &which).await? {
-                Unlinked::Done(_) => Ok(true),
-                Unlinked::Nothing(_) => client.comes_to_nothing().map(|()| false),
-            };
+            let unlinked = client.unlink(&whom, &which).await?;
+            return Ok(matches!(unlinked, Unlinked::Done(_)));
         }
         let company = match client.step(COMPANY) {
             Some(company) => company,
