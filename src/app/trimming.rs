@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::delivery::Position;
 use crate::instant::Timestamp;
 use crate::store::Store;
 
@@ -15,7 +16,7 @@ const HURRY_MAX: u32 = 24;
 
 /// Works for ever.
 pub(super) async fn trim(store: Arc<dyn Store>, clock: Clock) {
-    let mut steady = Steady { shown: clock() };
+    let mut steady = Steady { shown: clock().min(newest(&*store).await) };
     loop {
         let began = tokio::time::Instant::now();
         tokio::time::sleep(INTERVAL).await;
@@ -27,11 +28,18 @@ pub(super) async fn trim(store: Arc<dyn Store>, clock: Clock) {
     }
 }
 
+/// When the last event was accepted: a clock that is ahead when the process starts must not make everything old either.
+async fn newest(store: &dyn Store) -> Timestamp {
+    let before_last = Position(store.stats().last.0.saturating_sub(1));
+    let last = store.events(before_last, 1).await.unwrap_or_default();
+    last.first().map_or(Timestamp::MAX, |stored| stored.event.envelope.received_at)
+}
+
 /// The time by which things are old.
 ///
 /// # Why
 /// A clock that is set a month ahead, be it for a minute, would make everything old, and what is removed does not come back
-/// with the right time. After a month in which the machine slept it takes a day until what has become old goes.
+/// with the right time. After a month in which nothing ran it takes a day until what has become old goes.
 struct Steady {
     shown: Timestamp,
 }

@@ -26,6 +26,8 @@ pub(super) struct Marks {
     pub(super) routed: i64,
     /// Up to here trimming found nothing more to remove. Not kept: after a start it looks again.
     pub(super) trimmed: i64,
+    /// Between there and here all events are from the future. Not kept either.
+    pub(super) strange: i64,
     /// Up to here events may be missing, because trimming has been there.
     pub(super) floor: i64,
     /// Up to here only the number of events of each source is known, not whose each is.

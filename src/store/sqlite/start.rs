@@ -54,6 +54,7 @@ fn where_it_stands(file: &Connection, noted: i64) -> rusqlite::Result<Marks> {
         last,
         routed,
         trimmed: 0,
+        strange: 0,
         floor,
         counted: 0,
         noted: 0,

@@ -11,7 +11,7 @@ use crate::instant::Timestamp;
 
 /// A step looks at this many events, and at this many deliveries.
 const ROWS: i64 = 1000;
-/// Of events that seem to be from the future, whose age nobody knows, so many more.
+/// Of events that seem to be from the future, whose age nobody knows, so many more; the next step goes on after those.
 const STRANGE_ROWS: usize = 50_000;
 /// Rows of message ids in a step.
 const ID_ROWS: i64 = 500;
@@ -47,6 +47,10 @@ impl Work for TrimEvents {
     fn run(&self, group: &mut Group<'_>) -> rusqlite::Result<Step> {
         let from = group.marks.trimmed;
         let is_over = bytes_in_use(group.file)? > self.bytes_max;
+        // Those that seem to be from the future go with the others then.
+        if is_over {
+            group.marks.strange = 0;
+        }
         let before = if is_over { Timestamp::MAX } else { self.before };
         let (old, damaged) = old_events(group, before, self.future)?;
         for position in damaged {
@@ -76,11 +80,16 @@ struct Age {
 }
 
 /// The last of the next events that are all old enough, and those among them whose age cannot be read.
-fn old_events(group: &Group<'_>, before: Timestamp, future: Timestamp) -> rusqlite::Result<(Option<i64>, Vec<i64>)> {
+fn old_events(
+    group: &mut Group<'_>,
+    before: Timestamp,
+    future: Timestamp,
+) -> rusqlite::Result<(Option<i64>, Vec<i64>)> {
     let mut select = group.file.prepare_cached(
         "SELECT position, envelope FROM events WHERE position > ?1 AND position <= ?2 ORDER BY position",
     )?;
-    let mut rows = select.query(params![group.marks.trimmed, group.marks.routed])?;
+    let from = group.marks.trimmed.max(group.marks.strange);
+    let mut rows = select.query(params![from, group.marks.routed])?;
     let (mut old, mut damaged) = (None, Vec::new());
     let (mut left, mut strange_left) = (ROWS, STRANGE_ROWS);
     while let Some(row) = rows.next()?
@@ -91,6 +100,9 @@ fn old_events(group: &Group<'_>, before: Timestamp, future: Timestamp) -> rusqli
         match serde_json::from_slice::<Age>(bytes(row, 1)?) {
             Ok(Age { received_at }) if received_at >= before && received_at > future => {
                 strange_left -= 1;
+                if old.is_none() {
+                    group.marks.strange = position;
+                }
                 continue;
             }
             Ok(Age { received_at }) if received_at >= before => break,
@@ -99,6 +111,10 @@ fn old_events(group: &Group<'_>, before: Timestamp, future: Timestamp) -> rusqli
         }
         old = Some(position);
         left -= 1;
+    }
+    // By the next time they may be old themselves.
+    if strange_left > 0 {
+        group.marks.strange = 0;
     }
     Ok((old, damaged))
 }

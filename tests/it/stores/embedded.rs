@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::fixture::{
-    accept, at, delivery, event, id, messages, now, opening, pending, position, route, settled, story,
+    accept, at, delivery, event, event_at, id, messages, now, opening, pending, position, route, settled, story,
 };
 
 pub fn open(directory: &TempDir) -> Sqlite {
@@ -266,6 +266,21 @@ async fn room_is_given_back_after_trimming() {
     let before = pages();
     assert_eq!(store.trim(now(1000)).await.unwrap(), 20_000);
     assert!(pages() < before / 3, "{before} pages, then {}", pages());
+}
+
+#[tokio::test]
+async fn an_hour_in_a_wrong_year_keeps_nothing_behind_it_however_much_came_in_it() {
+    let directory = TempDir::new().unwrap();
+    let store = open(&directory);
+    for n in 0..11 {
+        let ahead = (0..5_000).map(|i| event_at("website", &format!("{n}/{i}"), now(9_000)));
+        store.accept(ahead.collect()).await.unwrap();
+    }
+    accept(&store, "website", &["old"]).await;
+    store.route(&[route(55_001, vec![])]).await.unwrap();
+    let (first, second) = (store.trim(now(170)).await.unwrap(), store.trim(now(170)).await.unwrap());
+    assert_eq!((first + second) as usize, 55_001 + 1, "the events, and the message id of the old one");
+    assert_eq!(messages(&store, 0, 10).await, [""; 0]);
 }
 
 #[tokio::test]
