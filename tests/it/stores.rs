@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 use interline::delivery::{Delivery, Id, Position};
-use interline::event::Person;
+use interline::event::{Person, Replay};
 use interline::store::{Accepted, Error, Filter, Job, Owed, Removed, Store};
 
 use fixture::{Place, accept, at, delivery, each, event, id, messages, now, pending, route, settled, text, waiting};
@@ -261,6 +261,25 @@ async fn what_was_accepted_by_a_clock_that_ran_ahead_keeps_nothing_behind_it() {
         assert_eq!(messages(&*store, 0, 10).await, ["e", "f"], "d is old, and so is what came before it");
         store.trim(now(269)).await.unwrap();
         assert_eq!(messages(&*store, 0, 10).await, [""; 0]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_repeats_an_event_that_was_removed_is_not_put_in() {
+    each(async |place: Place| {
+        let store = place.open();
+        accept(&*store, "website", &["a", "b"]).await;
+        store.remove(vec![Position(1)]).await.unwrap();
+        let again = |of: u64| {
+            let mut event = event("website", "again");
+            event.envelope.replay = Some(Box::new(Replay { job: 1, of, at: now(0), destinations: Vec::new() }));
+            event
+        };
+        store.feed(vec![again(1), again(2)], Job { id: 1, record: String::new() }).await.unwrap();
+        let last = store.events(Position(2), 10).await.unwrap();
+        let originals: Vec<u64> = last.iter().map(|one| one.event.envelope.replay.as_ref().unwrap().of).collect();
+        assert_eq!(originals, [2]);
     })
     .await;
 }

@@ -64,8 +64,11 @@ impl Readers {
         let (caller, answer) = oneshot::channel::<Answer<T>>();
         let call = move |reading: &mut Reading| {
             let answer = catch_unwind(AssertUnwindSafe(|| reading.run(query)));
-            // A caller who has left does not need it.
-            let _ = caller.send((answer, permit));
+            // A caller who has left does not need it, nor this thread any more.
+            if let Err((_, permit)) = caller.send((answer, permit)) {
+                reading.file = None;
+                drop(permit);
+            }
         };
         reader.calls.send(Box::new(call)).ok()?;
         let (answer, permit) = answer.await.ok()?;
