@@ -22,7 +22,7 @@ use super::PaceSettings;
 use super::attempt::Next;
 use super::bring::Finished;
 use super::lanes::Lanes;
-use super::pace::{Ended, Hold, Pace, Standing, Waiting};
+use super::pace::{Ended, Hold, Owing, Pace, Standing, Waiting};
 use super::standstill::Standstills;
 use crate::delivery::retry;
 use crate::delivery::{Id, Position};
@@ -48,7 +48,7 @@ pub(super) use window::{Bounds, Read};
 /// Payloads that wait for their turn are held in memory up to this many bytes; beyond, they are read when needed.
 const HELD_MAX: usize = 32 * 1024 * 1024;
 /// Of so many attempts one may be of a parked one that nothing woke, while events wait for their turn: most such attempts
-/// find that the contact is still not there.
+/// find that the contact is still not there. A newer event of the person calls it as well.
 const DUE_SHARE: usize = 8;
 
 pub(super) struct Conductor {
@@ -72,8 +72,8 @@ pub(super) struct Conductor {
     since_due: usize,
     /// Whether the last attempt met a destination in trouble.
     in_trouble: bool,
-    /// Events that have their turn, but one of their person's parked deliveries, which is older, is on its way.
-    held_back: Vec<Position>,
+    /// Events that have their turn, by the one of their person's parked deliveries that is older and on its way.
+    held_back: BTreeMap<Id, Vec<Position>>,
     pace: Pace,
     alarms: Alarms,
     standstills: Standstills,
@@ -112,7 +112,7 @@ impl Conductor {
             due: BTreeSet::new(),
             since_due: 0,
             in_trouble: false,
-            held_back: Vec::new(),
+            held_back: BTreeMap::new(),
             pace: Pace::new(pace),
             alarms: Alarms::new(now),
             standstills: Standstills::before(now),
@@ -308,8 +308,12 @@ impl Conductor {
         let turn = self.turns.first_key_value().map(|(_, turn)| turn.accepted_at);
         let parked = self.parked.first_key_value().map(|(_, parked)| parked.accepted_at);
         let oldest = turn.into_iter().chain(parked).min();
-        let too_early = (self.parked.len() + self.window.shelf.parked_count) as u64;
-        let waiting = Waiting { too_early, retry: self.resting as u64 };
-        self.pace.standing(now, self.open.max(0).unsigned_abs(), waiting, oldest)
+        let too_early = self.parked.len() + self.window.shelf.parked_count;
+        let pending = self.open.max(0).unsigned_abs();
+        let ready = self.lanes.ready() + self.outside.ready() + self.due.len() + self.under_way.len();
+        let unread = pending.saturating_sub((self.lined + too_early) as u64);
+        let able = ready as u64 + unread;
+        let waiting = Waiting { too_early: too_early as u64, retry: self.resting as u64 };
+        self.pace.standing(now, Owing { pending, able, waiting, oldest })
     }
 }

@@ -39,6 +39,11 @@ impl Conductor {
         if let Some(id) = self.due.iter().find(|id| !rests(id)) {
             return Err(format!("{id} is to be asked for, and does not rest outside"));
         }
+        let is_on_its_way =
+            |id: &&Id| self.parked.get(id).is_some_and(|parked| !parked.resting) && self.outside.has_turn(**id);
+        if let Some(id) = self.held_back.keys().find(|id| !is_on_its_way(id)) {
+            return Err(format!("{id} holds others back, and is not on its way"));
+        }
         let (mut passed_lined, mut passed_parked) = (BTreeSet::new(), BTreeSet::new());
         let is_to_come = |one: &&Joining| self.reopened.iter().any(|again| again.id == one.id);
         for one in open.iter().filter(|one| Some(one.id) <= self.window.frontier && !is_to_come(one)) {

@@ -44,6 +44,7 @@ impl Conductor {
         if let Some(until) = parked.until.filter(|until| *until > now && !is_woken) {
             parked.resting = true;
             self.alarms.set(until, Alarm::Parked(id));
+            self.let_go(id);
             if self.parked.len() > self.window.bounds.parked {
                 self.shelve_parked(false, now);
             }
@@ -52,6 +53,7 @@ impl Conductor {
         if parked.until.take_if(|_| !is_woken).is_some() {
             parked.resting = true;
             self.due.insert(id);
+            self.let_go(id);
             return None;
         }
         parked.until = None;
@@ -79,14 +81,14 @@ impl Conductor {
         older.into_iter().for_each(|id| self.wake_one(id));
     }
 
-    /// Whether an older delivery of the same person, which had left the line, is being attempted or about to be. One that
-    /// stands behind another such is not: what both wait for may be this very event.
+    /// An older delivery of the same person that had left the line and is being attempted or about to be. One that stands
+    /// behind another such is not: what both wait for may be this very event.
     /// One that `follows` such waits only while it is being attempted.
-    pub(super) fn is_after_a_parked_one(&self, position: Position, follows: bool) -> bool {
+    pub(super) fn older_on_its_way(&self, position: Position, follows: bool) -> Option<Id> {
         let first = |key| self.outside.first(key).filter(|id| id.position < position);
         let is_called = |id: Id| self.outside.has_turn(id) && !self.parked[&id].resting;
         let on_its_way = |id: Id| if follows { self.under_way.contains(&id) } else { is_called(id) };
-        people(&self.turns[&position].keys).filter_map(first).any(on_its_way)
+        people(&self.turns[&position].keys).filter_map(first).find(|id| on_its_way(*id))
     }
 
     /// Whether an older call about the same person and the same company is parked: this one undoes or changes what that
@@ -105,9 +107,7 @@ impl Conductor {
 
     pub(super) fn finish_parked(&mut self, id: Id, next: Next, wakes: bool) {
         self.parked_under_way -= 1;
-        for position in std::mem::take(&mut self.held_back) {
-            self.lanes.again(position);
-        }
+        self.let_go(id);
         match next {
             Next::Settled => self.leave_outside(id, wakes),
             Next::Again(until) | Next::Parked(until) => {
@@ -118,6 +118,13 @@ impl Conductor {
                 self.outside.again(id);
             }
             Next::Quiet(_) | Next::Unauthorized => self.outside.again(id),
+        }
+    }
+
+    /// It is not on its way any more: those that it held back have their turn again.
+    fn let_go(&mut self, id: Id) {
+        for position in self.held_back.remove(&id).into_iter().flatten() {
+            self.lanes.again(position);
         }
     }
 

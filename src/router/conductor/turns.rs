@@ -36,8 +36,8 @@ impl Conductor {
         // What it says of a company has its turn now, and nobody waits for that.
         let follows = self.follows_a_parked_one(position);
         self.ask_for_older_ones(position);
-        if self.is_after_a_parked_one(position, follows) {
-            self.held_back.push(position);
+        if let Some(older) = self.older_on_its_way(position, follows) {
+            self.held_back.entry(older).or_default().push(position);
             return None;
         }
         let turn = self.turns.get_mut(&position).expect("who stands in a line has a turn");

@@ -17,7 +17,7 @@ mod pauses;
 mod standing;
 
 pub use pauses::Pauses;
-pub use standing::{Board, Standing, Waiting};
+pub use standing::{Board, Owing, Standing, Waiting};
 
 /// The state of one connection. Pure: time is given.
 #[derive(Debug)]

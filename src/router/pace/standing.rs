@@ -30,6 +30,22 @@ pub struct Standing {
     pub waiting: Waiting,
     /// When the oldest that has not ended was accepted.
     pub oldest: Option<Timestamp>,
+    /// Deliveries that could go now, were all of them allowed to at once; those that were not looked at yet are among them.
+    #[serde(skip)]
+    pub able: u64,
+}
+
+/// What is owed to one connection.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Owing {
+    /// See [`Standing::pending`].
+    pub pending: u64,
+    /// See [`Standing::able`].
+    pub able: u64,
+    /// See [`Standing::waiting`].
+    pub waiting: Waiting,
+    /// See [`Standing::oldest`].
+    pub oldest: Option<Timestamp>,
 }
 
 /// Attempts at once.
@@ -54,7 +70,8 @@ pub struct Waiting {
 
 impl Pace {
     /// How the connection stands at `now`, with what is owed to it.
-    pub fn standing(&mut self, now: Timestamp, pending: u64, waiting: Waiting, oldest: Option<Timestamp>) -> Standing {
+    pub fn standing(&mut self, now: Timestamp, owing: Owing) -> Standing {
+        let Owing { pending, able, waiting, oldest } = owing;
         let hold = self.hold(now);
         let reason = hold.reason();
         Standing {
@@ -67,6 +84,7 @@ impl Pace {
             pending,
             waiting,
             oldest,
+            able,
         }
     }
 

@@ -13,7 +13,7 @@ use super::{Connections, Desk, STEP, Written};
 use crate::delivery::{Position, key};
 use crate::event::{Event, Replay};
 use crate::instant::Timestamp;
-use crate::router::pace::Board;
+use crate::router::pace::{Board, Hold};
 use crate::router::wait_for_store;
 use crate::store::{self, Store, Stored};
 
@@ -126,22 +126,18 @@ impl Feeder {
     }
 
     /// What keeps it from putting more into the log: what is still to be routed, or could go at once at the destinations that
-    /// are meant. What waits for a time there, or at a destination that is not sent to, keeps nothing.
+    /// are meant; or one of them that is not sent to, where all that is repeated would pile up. One that is off gets nothing.
     fn waits_for(&self, wish: &Wish) -> Option<&'static str> {
         let stats = self.desk.store.stats();
         let all = self.board.all();
         let is_meant = |name: &Arc<str>| wish.destinations.is_empty() || wish.destinations.contains(name);
-        let meant: Vec<_> = all.iter().filter(|(name, _)| is_meant(name)).map(|(_, standing)| standing).collect();
-        let open: Vec<_> = meant.iter().filter(|standing| standing.hold.is_none()).collect();
-        if open.is_empty() && !meant.is_empty() {
+        let meant = all.iter().filter(|(name, standing)| is_meant(name) && standing.hold != Hold::Off.reason());
+        let meant: Vec<_> = meant.map(|(_, standing)| standing).collect();
+        if meant.iter().any(|standing| standing.hold.is_some()) {
             return Some(DESTINATIONS);
         }
-        let able = open.iter().map(|standing| {
-            let waiting = standing.waiting.too_early + standing.waiting.retry;
-            standing.pending.saturating_sub(waiting)
-        });
-        let waiting = stats.last.0.saturating_sub(stats.routed.0) + able.sum::<u64>();
-        (waiting > BACKLOG_MAX).then_some(QUEUE)
+        let able: u64 = meant.iter().map(|standing| standing.able).sum();
+        (stats.last.0.saturating_sub(stats.routed.0) + able > BACKLOG_MAX).then_some(QUEUE)
     }
 
     /// Writes the entries and how far the job has come, unless it was cancelled meanwhile.
@@ -224,16 +220,23 @@ fn repeated(stored: &Stored, job: &Job, now: Timestamp) -> Event {
 mod tests {
     use super::*;
     use crate::router::PaceSettings;
-    use crate::router::pace::{Pace, Standing, Waiting};
+    use crate::router::pace::{Owing, Pace, Standing};
     use crate::store::Settings;
     use crate::store::memory::Memory;
 
     const T: Timestamp = Timestamp::UNIX_EPOCH;
 
-    fn standing(is_on: bool, pending: u64, too_early: u64) -> Standing {
-        let mut pace = Pace::new(&PaceSettings::default());
-        pace.switch(is_on);
-        pace.standing(T, pending, Waiting { too_early, retry: 0 }, None)
+    fn standing(able: u64) -> Standing {
+        let owed = Owing { pending: 10_000, able, ..Owing::default() };
+        Pace::new(&PaceSettings::default()).standing(T, owed)
+    }
+
+    fn paused() -> Standing {
+        Standing { hold: Hold::Paused.reason(), ..standing(0) }
+    }
+
+    fn off() -> Standing {
+        Standing { hold: Hold::Off.reason(), ..standing(0) }
     }
 
     #[track_caller]
@@ -243,17 +246,18 @@ mod tests {
         let store = Arc::new(Memory::new(Settings::default()));
         let feeder = Feeder::new(store, Arc::new(|| T), (Arc::new(Vec::new), board), Written::default());
         let (_, feeder) = futures_util::FutureExt::now_or_never(feeder).unwrap().unwrap();
-        let wish = Wish { destinations: vec!["crm".into()], ..Wish::default() };
+        let wish = Wish { destinations: vec!["crm".into(), "desk".into()], ..Wish::default() };
         assert_eq!(feeder.waits_for(&wish), expected);
     }
 
     #[test]
     fn only_what_can_go_where_it_is_meant_keeps_a_replay_waiting() {
         check(&[], None);
-        check(&[("crm", standing(true, 400, 0))], None);
-        check(&[("crm", standing(true, 401, 0))], Some("queue"));
-        check(&[("crm", standing(true, 10_000, 9_900))], None);
-        check(&[("crm", standing(true, 0, 0)), ("other", standing(true, 10_000, 0))], None);
-        check(&[("crm", standing(false, 0, 0)), ("other", standing(true, 0, 0))], Some("destinations"));
+        check(&[("crm", standing(400))], None);
+        check(&[("crm", standing(401))], Some("queue"));
+        check(&[("crm", standing(0)), ("other", standing(10_000))], None);
+        check(&[("crm", standing(0)), ("other", paused())], None);
+        check(&[("crm", standing(0)), ("desk", paused())], Some("destinations"));
+        check(&[("crm", standing(0)), ("desk", off())], None);
     }
 }

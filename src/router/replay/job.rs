@@ -41,7 +41,7 @@ pub struct Job {
     pub at: Position,
     /// Events that were put into the log again.
     pub fed: u64,
-    /// What it waits for now: `queue`, until little waits there; `destinations`, until one of those that are meant is sent to.
+    /// What it waits for now: `queue`, until little could go there; `destinations`, until all that are meant are sent to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<Cow<'static, str>>,
 }
