@@ -88,7 +88,8 @@ struct Read {
     is_torn: bool,
     /// What the search need not show yet, oldest first.
     fresh: VecDeque<Line>,
-    by_address: HashMap<Address, VecDeque<Note>>,
+    /// Oldest first; mostly there is one.
+    by_address: HashMap<Address, Vec<Note>>,
     /// Contacts, and on how many of the lines.
     contacts: HashMap<Arc<str>, usize>,
 }
@@ -123,7 +124,7 @@ impl Ledger {
 
     /// Whether a lead was asked for, and nobody knows what came of it.
     pub fn is_asked(&self, email: &str, now: i64) -> bool {
-        let last = self.look(now, |read| read.by_address.get(&address(email)).and_then(|notes| notes.back().cloned()));
+        let last = self.look(now, |read| read.by_address.get(&address(email)).and_then(|notes| notes.last().cloned()));
         last.flatten() == Some(Note::Asked)
     }
 
@@ -240,14 +241,15 @@ impl Read {
         if let Note::Has(id) = &line.note {
             *self.contacts.entry(id.clone()).or_default() += 1;
         }
-        self.by_address.entry(line.address).or_default().push_back(line.note.clone());
+        let notes = self.by_address.entry(line.address).or_insert_with(|| Vec::with_capacity(1));
+        notes.push(line.note.clone());
         self.fresh.push_back(line);
     }
 
     fn drop_first(&mut self) {
         let Some(line) = self.fresh.pop_front() else { return };
         if let Some(notes) = self.by_address.get_mut(&line.address) {
-            notes.pop_front();
+            notes.remove(0);
             if notes.is_empty() {
                 self.by_address.remove(&line.address);
             }
