@@ -32,6 +32,7 @@ mod admit;
 mod alarms;
 #[cfg(test)]
 mod check;
+mod firsts;
 mod parked;
 mod shelf;
 mod shelve;

@@ -4,9 +4,10 @@
 //! and came later is put on it as well, so nobody in memory ever stands before an older one that is not. Those that came
 //! too early hold up only each other, as they do in memory.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
+use super::firsts::Firsts;
 use crate::delivery::Id;
 use crate::instant::Timestamp;
 
@@ -16,11 +17,11 @@ pub(super) struct Shelf {
     /// The first of them.
     pub(super) first: Option<Id>,
     /// Of those that stand in their lines, each with the number of the first of them.
-    lined: HashMap<u64, u64>,
+    lined: Firsts,
     /// Of those of them that stand behind one in memory, or behind one on the shelf that does.
     waiting: HashSet<u64>,
     /// Of those that came too early, likewise. Only people have lines of such.
-    parked: HashMap<u64, u64>,
+    parked: Firsts,
     /// How many of these there are.
     pub(super) parked_count: usize,
     /// The first time at which one of these may go.
@@ -33,9 +34,7 @@ impl Shelf {
         self.first = Some(self.first.map_or(id, |first| first.min(id)));
         let firsts = if is_parked { &mut self.parked } else { &mut self.lined };
         let number = id.to_number();
-        for key in keys {
-            firsts.entry(*key).and_modify(|first| *first = number.min(*first)).or_insert(number);
-        }
+        keys.iter().for_each(|key| firsts.put(*key, number));
         self.parked_count += usize::from(is_parked);
     }
 
@@ -66,7 +65,7 @@ impl Shelf {
 
     fn first_of(&self, key: u64, is_parked: bool) -> Option<Id> {
         let firsts = if is_parked { &self.parked } else { &self.lined };
-        firsts.get(&key).copied().map(Id::from_number)
+        firsts.get(key).map(Id::from_number)
     }
 
     pub(super) fn is_empty(&self) -> bool {

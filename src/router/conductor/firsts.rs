@@ -1,0 +1,71 @@
+//! Of many deliveries, the number of the first one with each key, in little room.
+//!
+//! # Why
+//! A hash table of a few million keys takes half as much again as it holds, and while it grows three times as much.
+
+/// Keys are spread over so many parts.
+const PARTS: usize = 4096;
+/// A part that is full gets room for this share of what it has.
+const GROWTH: usize = 8;
+/// Or for so many.
+const GROWTH_MIN: usize = 2;
+
+/// A number for each key; 16 bytes each.
+#[derive(Debug, Default)]
+pub(super) struct Firsts {
+    /// None, or all; in each those of its keys, ascending.
+    parts: Box<[Vec<(u64, u64)>]>,
+}
+
+impl Firsts {
+    /// The smaller one stays.
+    pub(super) fn put(&mut self, key: u64, number: u64) {
+        if self.parts.is_empty() {
+            self.parts = vec![Vec::new(); PARTS].into();
+        }
+        let part = &mut self.parts[part(key)];
+        match part.binary_search_by_key(&key, |(key, _)| *key) {
+            Ok(at) => part[at].1 = part[at].1.min(number),
+            Err(at) => {
+                if part.len() == part.capacity() {
+                    part.reserve_exact((part.len() / GROWTH).max(GROWTH_MIN));
+                }
+                part.insert(at, (key, number));
+            }
+        }
+    }
+
+    pub(super) fn get(&self, key: u64) -> Option<u64> {
+        let part = self.parts.get(part(key))?;
+        part.binary_search_by_key(&key, |(key, _)| *key).ok().map(|at| part[at].1)
+    }
+}
+
+/// The lowest bit of a key says of what sort it is, the others are a hash.
+fn part(key: u64) -> usize {
+    (key >> 1) as usize % PARTS
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    #[test]
+    fn the_first_of_each_key_is_known_in_little_more_room_than_it_takes() {
+        let (mut firsts, mut expected) = (Firsts::default(), HashMap::new());
+        let mut luck = fastrand::Rng::with_seed(1);
+        assert_eq!(firsts.get(8), None);
+        for number in (0..200_000_u64).rev() {
+            let key = luck.u64(..) >> luck.u32(..50);
+            firsts.put(key, number);
+            firsts.put(key, number + 7);
+            expected.insert(key, number);
+        }
+        assert!(expected.iter().all(|(key, number)| firsts.get(*key) == Some(*number)));
+        assert_eq!(firsts.get(u64::MAX), None);
+        let room: usize = firsts.parts.iter().map(Vec::capacity).sum();
+        assert!(room <= expected.len() * 9 / 8 + 2 * PARTS, "{room} for {}", expected.len());
+    }
+}
