@@ -8,7 +8,7 @@
 //!
 //! `stage.rs` does what it says. A person's events stand in `lanes` (`turns`); what came too early stands outside them
 //! (`parked`); the destination may hold up everything (`standing`); of a long backlog only a part is in memory (`window`,
-//! `admit`, `shelve`, `shelf`).
+//! `admit`, `shelve`, `shelf`, `firsts`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   accept · route · settle · trim ─▶ rows (record) ─▶ queue ─▶ writer: one transaction for all that wait (group)
-//!   events · open · list · … ─▶ readers ─▶ what is damaged goes to the writer (quarantine)
+//!   events · open · list · … ─▶ readers (query) ─▶ what is damaged goes to the writer (quarantine)
 //!   events that are not routed yet ─▶ as they were accepted (recent)
 //! ```
 //!
