@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::delivery::Position;
 use crate::instant::Timestamp;
-use crate::store::Store;
+use crate::store::{self, Store};
 
 use super::Clock;
 
@@ -16,7 +16,16 @@ const HURRY_MAX: u32 = 24;
 
 /// Works for ever.
 pub(super) async fn trim(store: Arc<dyn Store>, clock: Clock) {
-    let mut steady = Steady { shown: clock().min(newest(&*store).await) };
+    let newest = loop {
+        match newest(&*store).await {
+            Ok(newest) => break newest,
+            Err(error) => {
+                tracing::warn!(%error, "Old records stay until the store can be read; tried again in a minute")
+            }
+        }
+        tokio::time::sleep(INTERVAL).await;
+    };
+    let mut steady = Steady { shown: clock().min(newest) };
     loop {
         let began = tokio::time::Instant::now();
         tokio::time::sleep(INTERVAL).await;
@@ -28,11 +37,12 @@ pub(super) async fn trim(store: Arc<dyn Store>, clock: Clock) {
     }
 }
 
-/// When the last event was accepted: a clock that is ahead when the process starts must not make everything old either.
-async fn newest(store: &dyn Store) -> Timestamp {
+/// When the last event was accepted, if it is still there: a clock that is ahead when the process starts must not make
+/// everything old either.
+async fn newest(store: &dyn Store) -> store::Result<Timestamp> {
     let before_last = Position(store.stats().last.0.saturating_sub(1));
-    let last = store.events(before_last, 1).await.unwrap_or_default();
-    last.first().map_or(Timestamp::MAX, |stored| stored.event.envelope.received_at)
+    let last = store.events(before_last, 1).await?;
+    Ok(last.first().map_or(Timestamp::MAX, |stored| stored.event.envelope.received_at))
 }
 
 /// The time by which things are old.
@@ -56,6 +66,9 @@ impl Steady {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::{Channel, Envelope, Event, Kind};
+    use crate::store::memory::Memory;
+    use crate::store::{Routed, Settings};
 
     const MINUTE: Duration = Duration::from_secs(60);
     const HOUR: Duration = Duration::from_secs(3600);
@@ -74,5 +87,36 @@ mod tests {
             shown = steady.next(start + 168 * HOUR + hour * HOUR, HOUR);
         }
         assert_eq!(shown, start + 176 * HOUR);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_under_such_a_clock_makes_nothing_old_at_once() {
+        let at = Timestamp::from_second(1_000_000_000).unwrap();
+        let envelope = Envelope {
+            source: "website".into(),
+            kind: Kind::Track,
+            message_id: "m".to_owned(),
+            received_at: at,
+            timestamp: at,
+            original_timestamp: None,
+            sent_at: None,
+            channel: Channel::Server,
+            ip: None,
+            shared: None,
+            replay: None,
+        };
+        let store = Arc::new(Memory::new(Settings::default()));
+        store.accept(vec![Event { envelope, body: b"{}".as_slice().into() }]).await.unwrap();
+        store.route(&[Routed { position: Position(1), deliveries: Vec::new() }]).await.unwrap();
+        let kept_for = |time: Duration| {
+            let trimming = trim(store.clone(), Arc::new(move || at + 10_000 * HOUR));
+            let store = store.clone();
+            async move {
+                tokio::time::timeout(time, trimming).await.unwrap_err();
+                store.events(Position(0), 1).await.unwrap().len()
+            }
+        };
+        assert_eq!(kept_for(6 * HOUR).await, 1, "a week is over after seven hours at the soonest");
+        assert_eq!(kept_for(8 * HOUR).await, 0);
     }
 }
