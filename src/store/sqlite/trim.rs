@@ -112,8 +112,8 @@ fn old_events(
         old = Some(position);
         left -= 1;
     }
-    // By the next time they may be old themselves.
-    if strange_left > 0 {
+    // All were looked at, and by the next time they may be old themselves.
+    if old.is_none() && strange_left > 0 {
         group.marks.strange = 0;
     }
     Ok((old, damaged))

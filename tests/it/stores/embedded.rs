@@ -277,9 +277,11 @@ async fn an_hour_in_a_wrong_year_keeps_nothing_behind_it_however_much_came_in_it
         store.accept(ahead.collect()).await.unwrap();
     }
     accept(&store, "website", &["old"]).await;
-    store.route(&[route(55_001, vec![])]).await.unwrap();
+    let ended = |position| route(position, vec![(delivery("website", "intercom"), settled("delivered"))]);
+    let routed: Vec<_> = (1..=2_500).map(ended).chain([route(55_001, vec![])]).collect();
+    store.route(&routed).await.unwrap();
     let (first, second) = (store.trim(now(170)).await.unwrap(), store.trim(now(170)).await.unwrap());
-    assert_eq!((first + second) as usize, 55_001 + 1, "the events, and the message id of the old one");
+    assert_eq!(first + second, 55_001 + 2_500 + 1, "the events, their deliveries, and the message id of the old one");
     assert_eq!(messages(&store, 0, 10).await, [""; 0]);
 }
 
