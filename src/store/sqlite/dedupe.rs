@@ -105,7 +105,7 @@ impl Window {
         }
     }
 
-    /// Packs what there is much of. None of it can be taken back then.
+    /// Packs what there is much of, which may take some hundredths of a second. None of it can be taken back then.
     pub(super) fn pack(&mut self) {
         self.buckets.values_mut().for_each(Bucket::pack);
     }

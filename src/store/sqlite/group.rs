@@ -157,7 +157,6 @@ impl<'g> Group<'g> {
         if let Some(hour) = self.forget {
             self.window.forget(hour);
         }
-        self.window.pack();
         Ok(Committed {
             marks: self.marks,
             are_events_gone: self.are_events_gone,

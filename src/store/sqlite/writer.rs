@@ -138,6 +138,7 @@ impl Writer {
             };
             self.room.look();
             self.write(group);
+            self.window.pack();
             if !self.shared.has_failed() {
                 checkpoint.run(&self.file, &self.shared);
             }
