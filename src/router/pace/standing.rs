@@ -30,7 +30,7 @@ pub struct Standing {
     pub waiting: Waiting,
     /// When the oldest that has not ended was accepted.
     pub oldest: Option<Timestamp>,
-    /// Deliveries that could go now, were all of them allowed to at once; those that were not looked at yet are among them.
+    /// Deliveries that could go now, were all of them allowed to at once; those that are not in memory are among them.
     #[serde(skip)]
     pub able: u64,
 }

@@ -1,13 +1,12 @@
 //! The feeder: puts the events of replays back into the log, one job after the other, while little waits there.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify};
 
-use super::job::{Job, Meter, State};
+use super::job::{Job, Meter, State, WaitsFor};
 use super::wish::Wish;
 use super::{Connections, Desk, STEP, Written};
 use crate::delivery::{Position, key};
@@ -19,9 +18,6 @@ use crate::store::{self, Store, Stored};
 
 /// Nothing is put into the log while more than this could be delivered, so that a live event stands behind few repeated ones.
 const BACKLOG_MAX: u64 = 400;
-/// What a job waits for.
-const QUEUE: &str = "queue";
-const DESTINATIONS: &str = "destinations";
 /// Events that are put into the log together.
 const CHUNK: usize = 100;
 /// Events for which it is learned at once what newer calls have written.
@@ -102,10 +98,10 @@ impl Feeder {
         let Some((_, meter)) = &mut self.current else { return Ok(false) };
         let room = meter.room((self.desk.clock)()).min(CHUNK as u64) as usize;
         let waits_for = self.waits_for(&job.wish);
-        if job.waits_for.as_deref() != waits_for
+        if job.waits_for != waits_for
             && let Some(job) = self.desk.jobs.lock().await.get_mut(&job.id).filter(|job| job.is_running())
         {
-            job.waits_for = waits_for.map(Cow::Borrowed);
+            job.waits_for = waits_for;
         }
         if room == 0 || waits_for.is_some() {
             return Ok(false);
@@ -127,17 +123,17 @@ impl Feeder {
 
     /// What keeps it from putting more into the log: what is still to be routed, or could go at once at the destinations that
     /// are meant; or one of them that is not sent to, where all that is repeated would pile up. One that is off gets nothing.
-    fn waits_for(&self, wish: &Wish) -> Option<&'static str> {
+    fn waits_for(&self, wish: &Wish) -> Option<WaitsFor> {
         let stats = self.desk.store.stats();
         let all = self.board.all();
         let is_meant = |name: &Arc<str>| wish.destinations.is_empty() || wish.destinations.contains(name);
         let meant = all.iter().filter(|(name, standing)| is_meant(name) && standing.hold != Hold::Off.reason());
         let meant: Vec<_> = meant.map(|(_, standing)| standing).collect();
         if meant.iter().any(|standing| standing.hold.is_some()) {
-            return Some(DESTINATIONS);
+            return Some(WaitsFor::Destinations);
         }
         let able: u64 = meant.iter().map(|standing| standing.able).sum();
-        (stats.last.0.saturating_sub(stats.routed.0) + able > BACKLOG_MAX).then_some(QUEUE)
+        (stats.last.0.saturating_sub(stats.routed.0) + able > BACKLOG_MAX).then_some(WaitsFor::Queue)
     }
 
     /// Writes the entries and how far the job has come, unless it was cancelled meanwhile.
@@ -240,7 +236,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(all: &[(&str, Standing)], expected: Option<&str>) {
+    fn check(all: &[(&str, Standing)], expected: Option<WaitsFor>) {
         let board = Board::default();
         all.iter().for_each(|(name, standing)| board.put(&Arc::from(*name), standing.clone()));
         let store = Arc::new(Memory::new(Settings::default()));
@@ -254,10 +250,10 @@ mod tests {
     fn only_what_can_go_where_it_is_meant_keeps_a_replay_waiting() {
         check(&[], None);
         check(&[("crm", standing(400))], None);
-        check(&[("crm", standing(401))], Some("queue"));
+        check(&[("crm", standing(401))], Some(WaitsFor::Queue));
         check(&[("crm", standing(0)), ("other", standing(10_000))], None);
         check(&[("crm", standing(0)), ("other", paused())], None);
-        check(&[("crm", standing(0)), ("desk", paused())], Some("destinations"));
+        check(&[("crm", standing(0)), ("desk", paused())], Some(WaitsFor::Destinations));
         check(&[("crm", standing(0)), ("desk", off())], None);
     }
 }

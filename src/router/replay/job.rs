@@ -1,7 +1,5 @@
 //! A replay as a job: what it is about, how far it has come, and how it ended.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 
 use super::wish::Wish;
@@ -41,9 +39,19 @@ pub struct Job {
     pub at: Position,
     /// Events that were put into the log again.
     pub fed: u64,
-    /// What it waits for now: `queue`, until little could go there; `destinations`, until all that are meant are sent to.
+    /// What it waits for now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub waits_for: Option<Cow<'static, str>>,
+    pub waits_for: Option<WaitsFor>,
+}
+
+/// What keeps a replay from putting more into the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitsFor {
+    /// Much is to be routed, or could be delivered at once where it is meant.
+    Queue,
+    /// One of the destinations that are meant is not sent to now.
+    Destinations,
 }
 
 impl Job {

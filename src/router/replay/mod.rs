@@ -30,7 +30,7 @@ use crate::event::Replay;
 use crate::instant::Timestamp;
 use crate::store::{self, Routed, Store, Stored};
 pub use feeder::Feeder;
-pub use job::{Job, State};
+pub use job::{Job, State, WaitsFor};
 pub use wish::Wish;
 pub(super) use written::{Written, filling};
 
