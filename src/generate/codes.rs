@@ -204,7 +204,7 @@ pub(super) const ALL: &[Code] = &[
     ),
     delivery(
         "written_since",
-        "a call that was replayed or retried, and all it says newer calls have written; as a warning, the field was left out",
+        "a call that was replayed, retried or came before its contact, and all it says newer calls have written; as a warning, the field was left out",
     ),
 ];
 

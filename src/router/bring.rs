@@ -9,13 +9,14 @@ use super::attempt::{Attempted, Next, Place, attempt, wait_behind};
 use super::conductor::{Begin, Behind, size};
 use super::load::Load;
 use super::pace::Ended;
+use super::passed::{Past, spare_newer};
 use super::under_way::Attempting;
 use super::{Connection, Surroundings, wait_for_store};
 use crate::action::{Kind, Warning};
 use crate::delivery::{Delivery, Id, Progress, Status, Steps};
 use crate::destination::{Ahead, Notes};
 use crate::instant::Timestamp;
-use crate::store::{Owed, Store};
+use crate::store::{Owed, Passing, Store};
 
 /// The code of a delivery that ended with another one.
 const CARRIED: &str = "carried";
@@ -48,27 +49,41 @@ pub(super) async fn bring(
     connection: &Connection,
     store: &Arc<dyn Store>,
     surroundings: &Surroundings,
-    Begin { id, owed, behind, outside, follows, standstills, .. }: Begin,
+    mut begin: Begin,
 ) -> Finished {
+    let past = Past::of(&mut begin);
+    let Begin { id, owed, behind, outside, follows, standstills, .. } = begin;
     // Before it is looked whether it was removed: who removes it looks afterwards whether it is under way.
     let _attempting = surroundings.under_way.begin(id.position);
     let held = owed.as_deref().map_or(0, size);
-    let Some(owed) = still_owed(&**store, (id, owed)).await else {
+    let Some(mut owed) = still_owed(&**store, (id, owed)).await else {
         return Finished::unmade(id, (surroundings.clock)(), held);
     };
+    let mut left_out = Vec::new();
+    if outside {
+        left_out = spare_newer(&mut owed, connection, &**store, (surroundings.clock)()).await;
+        if owed.progress.status.is_settled() {
+            return end(owed, past.ending(&connection.name, true), (connection, &**store, surroundings), held).await;
+        }
+    }
     let ahead = follows.then(|| ahead(connection, &owed));
     if ahead == Some(Ahead::Nothing) {
         return put_aside(owed, &**store, surroundings, held).await;
     }
     let (mut load, _attempting_others) = gather(owed, behind, connection, store, surroundings).await;
     if load.close() {
-        write(&**store, &[(id, &load.owed.progress)]).await;
+        write(&**store, &[(id, &load.owed.progress)], Passing::default()).await;
     }
     let notebook = Notebook { store: store.clone(), id, progress: load.owed.progress.clone() };
     let place = Place { outside, follows, standstills: &standstills };
-    let attempted = attempt(connection, load, place, surroundings, Arc::new(notebook)).await;
+    let mut attempted = attempt(connection, load, place, surroundings, Arc::new(notebook)).await;
+    if let Some(story) = attempted.owed.progress.story.last_mut() {
+        story.warnings.append(&mut left_out);
+    }
     let all = || std::iter::once(&attempted.owed).chain(&attempted.carried);
-    write(&**store, &all().map(|one| (one.id, &one.progress)).collect::<Vec<_>>()).await;
+    let settlements: Vec<_> = all().map(|one| (one.id, &one.progress)).collect();
+    let fills = |action: &str| connection.fills(action).is_some();
+    write(&**store, &settlements, past.passing(&connection.name, fills, &attempted)).await;
     all().for_each(|one| surroundings.live.delivery(one));
     if attempted.next == Next::Settled {
         all().for_each(|one| connection.count_settled(one));
@@ -108,9 +123,22 @@ fn ahead(connection: &Connection, owed: &Owed) -> Ahead {
 async fn put_aside(mut owed: Owed, store: &dyn Store, surroundings: &Surroundings, held: usize) -> Finished {
     let now = (surroundings.clock)();
     wait_behind(&mut owed.progress, now);
-    write(store, &[(owed.id, &owed.progress)]).await;
+    write(store, &[(owed.id, &owed.progress)], Passing::default()).await;
     surroundings.live.delivery(&owed);
     Finished::put_aside(owed.id, now, held)
+}
+
+/// Writes down that a delivery has ended without a further attempt.
+async fn end(
+    owed: Owed,
+    passing: Passing<'_>,
+    (connection, store, surroundings): (&Connection, &dyn Store, &Surroundings),
+    held: usize,
+) -> Finished {
+    write(store, &[(owed.id, &owed.progress)], passing).await;
+    surroundings.live.delivery(&owed);
+    connection.count_settled(&owed);
+    Finished::unmade(owed.id, (surroundings.clock)(), held)
 }
 
 /// Takes along those behind a delivery that can be made one with it; what is answered besides keeps whoever removes a
@@ -195,8 +223,8 @@ async fn read(store: &dyn Store, ids: Vec<Id>) -> Vec<Owed> {
     }
 }
 
-async fn write(store: &dyn Store, settlements: &[(Id, &Progress)]) {
-    while let Err(error) = store.settle(settlements).await {
+async fn write(store: &dyn Store, settlements: &[(Id, &Progress)], passing: Passing<'_>) {
+    while let Err(error) = store.settle_passing(settlements, passing).await {
         wait_for_store(&error).await;
     }
 }
@@ -212,7 +240,7 @@ impl Notes for Notebook {
     fn note(&self, steps: Steps) -> BoxFuture<'_, ()> {
         let mut progress = self.progress.clone();
         progress.steps.extend(steps);
-        Box::pin(async move { write(&*self.store, &[(self.id, &progress)]).await })
+        Box::pin(async move { write(&*self.store, &[(self.id, &progress)], Passing::default()).await })
     }
 }
 

@@ -75,6 +75,8 @@ pub(super) struct Conductor {
     in_trouble: bool,
     /// Events that have their turn, by the one of their person's parked deliveries that is older and on its way.
     held_back: BTreeMap<Id, Vec<Position>>,
+    /// The other way round: those outside that have their turn, by the newer event of their person that is being attempted.
+    held_up: BTreeMap<Position, Vec<Id>>,
     pace: Pace,
     alarms: Alarms,
     standstills: Standstills,
@@ -114,6 +116,7 @@ impl Conductor {
             since_due: 0,
             in_trouble: false,
             held_back: BTreeMap::new(),
+            held_up: BTreeMap::new(),
             pace: Pace::new(pace),
             alarms: Alarms::new(now),
             standstills: Standstills::before(now),
@@ -171,7 +174,7 @@ impl Conductor {
             let begin = if let Some(id) = may_go_outside.then(|| self.outside.next()).flatten() {
                 self.start_parked(id, now)
             } else if may_go_outside && let Some(id) = self.next_due() {
-                Some(self.start_due(id, now))
+                self.start_due(id, now)
             } else {
                 let position = self.lanes.next()?;
                 self.start_turn(position, now)
@@ -190,7 +193,8 @@ impl Conductor {
         let outside = self.parked.contains_key(&id);
         self.parked_under_way += usize::from(outside);
         let (generation, standstills) = (self.generation, self.standstills.clone());
-        Begin { id, owed, behind, outside, follows: false, generation, standstills }
+        let (follows, past, last_of) = (false, Vec::new(), Vec::new());
+        Begin { id, owed, behind, outside, follows, past, last_of, generation, standstills }
     }
 
     /// An attempt has ended, and what came of it is written down.
@@ -223,6 +227,7 @@ impl Conductor {
             }
         }
         self.under_way.remove(&id);
+        self.let_up(id.position);
         self.admit_reopened(id, is_settled, now);
         self.window.something_moved();
     }

@@ -4,7 +4,7 @@
 //!   follower ─ reads the log, routes each event (route), tells the stages ─┐
 //!   stage ─ one task for each connection ◀──────────────────────────────────┘
 //!     ├─ asks its conductor what to do now: begin an attempt · read a page of what is open · probe
-//!     └─ has each delivery brought (bring → load → attempt), and tells the conductor what came of it
+//!     └─ has each delivery brought (bring → passed → load → attempt), and tells the conductor what came of it
 //! ```
 //!
 //! What decides is pure and lies beside: `conductor` (with `lanes`, `pace`, `standstill`) and `delivery::retry`; time and
@@ -32,6 +32,7 @@ mod lanes;
 mod letters;
 mod load;
 mod pace;
+mod passed;
 pub mod replay;
 mod route;
 mod stage;

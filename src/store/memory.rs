@@ -1,6 +1,6 @@
 //! A store in memory, for tests and trials: the same behaviour, nothing on disk.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use super::backlog::{Backlog, Change};
 use super::removal::{Removal, changed};
 use super::{
-    Accepted, Error, Filter, Job, Kind, Open, Opening, Owed, Page, Removed, Result, Routed, Settings, Stats, Store,
-    Stored,
+    Accepted, Error, Filter, Job, Kind, Open, Opening, Owed, Page, Passing, Removed, Result, Routed, Settings, Stats,
+    Store, Stored,
 };
 use crate::delivery::{Delivery, Id, Position, Progress, Status};
 use crate::event::{Event, Person};
@@ -46,6 +46,8 @@ struct Shelf {
     routed: Position,
     dead_letters: u64,
     jobs: BTreeMap<u64, String>,
+    /// By destination and key, what was settled past older ones.
+    passed: BTreeSet<(Arc<str>, u64, Id)>,
 }
 
 impl Memory {
@@ -114,9 +116,28 @@ impl Store for Memory {
         self.with(|shelf| routed.into_iter().for_each(|routed| shelf.route(routed)))
     }
 
-    fn settle(&self, settlements: &[(Id, &Progress)]) -> BoxFuture<'_, Result<()>> {
+    fn settle_passing(&self, settlements: &[(Id, &Progress)], passing: Passing<'_>) -> BoxFuture<'_, Result<()>> {
         let settlements: Vec<_> = settlements.iter().map(|(id, progress)| (*id, (*progress).clone())).collect();
-        self.with(|shelf| settlements.into_iter().for_each(|(id, progress)| shelf.settle(id, progress)))
+        self.with(|shelf| {
+            for (id, progress) in settlements {
+                if shelf.settle(id, progress) {
+                    shelf.passed.extend(passing.under.iter().map(|key| (passing.destination.into(), *key, id)));
+                }
+            }
+            if !passing.forget.is_empty() {
+                let Passing { destination, forget, .. } = passing;
+                shelf.passed.retain(|(to, key, _)| **to != *destination || !forget.contains(key));
+            }
+        })
+    }
+
+    fn passed(&self, destination: &str, keys: &[u64], after: Id) -> BoxFuture<'_, Result<Vec<Owed>>> {
+        self.with(|shelf| {
+            let is_meant = |to: &str, key, id| to == destination && keys.contains(key) && id > after;
+            let meant = shelf.passed.iter().filter(|(to, key, id)| is_meant(to, key, *id));
+            let ids: BTreeSet<Id> = meant.map(|(.., id)| *id).collect();
+            ids.into_iter().filter_map(|id| Some(owed(id, shelf.deliveries.get(&id)?))).collect()
+        })
     }
 
     fn amend(&self, owed: Vec<Owed>) -> BoxFuture<'_, Result<()>> {
@@ -156,6 +177,7 @@ impl Store for Memory {
         self.with(move |shelf| {
             let removed =
                 shelf.trim(super::ago(now, retention_hours), super::future(now)) + shelf.trim_to(retention_bytes);
+            shelf.trim_passed();
             removed + shelf.forget(super::ago(now, dedupe_hours))
         })
     }
@@ -242,8 +264,9 @@ impl Shelf {
         }
     }
 
-    fn settle(&mut self, id: Id, progress: Progress) {
-        let Some((delivery, present)) = self.deliveries.get_mut(&id) else { return };
+    /// False: it is gone.
+    fn settle(&mut self, id: Id, progress: Progress) -> bool {
+        let Some((delivery, present)) = self.deliveries.get_mut(&id) else { return false };
         match (present.status.is_settled(), progress.status.is_settled()) {
             (false, true) => self.backlog.apply(Change::Closed(delivery.source.clone())),
             (true, false) => self.backlog.apply(Change::Opened(delivery.source.clone())),
@@ -252,6 +275,7 @@ impl Shelf {
         self.dead_letters += u64::from(is_dead(&progress));
         self.dead_letters -= u64::from(is_dead(present));
         *present = progress;
+        true
     }
 
     fn amend(&mut self, Owed { id, delivery, progress }: Owed) {
@@ -294,6 +318,7 @@ impl Shelf {
                 (true, false) => removed.ended += 1,
             }
         }
+        self.passed.retain(|(.., id)| id.position != position);
         if self.events.remove(&position).is_some() {
             removed.events += 1;
             if position > self.routed {
@@ -339,6 +364,12 @@ impl Shelf {
             self.deliveries.retain(|id, _| id.position != position);
         }
         (had - self.events.len() - self.deliveries.len()) as u64
+    }
+
+    fn trim_passed(&mut self) {
+        let mut open = self.deliveries.iter().filter(|(_, (_, progress))| !progress.status.is_settled());
+        let first = open.next().map(|(id, _)| *id);
+        self.passed.retain(|(.., id)| first.is_some_and(|first| *id >= first));
     }
 
     fn forget(&mut self, before: Timestamp) -> u64 {

@@ -195,6 +195,17 @@ pub struct Open {
     pub accepted_at: Timestamp,
 }
 
+/// What settlements leave to be known by older deliveries of the same people that wait outside their lines.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Passing<'p> {
+    /// Where all of it goes.
+    pub destination: &'p str,
+    /// Keys of people under which [`Store::passed`] finds the settled deliveries from now on.
+    pub under: &'p [u64],
+    /// Keys under which nothing waits any more, so that nobody asks.
+    pub forget: &'p [u64],
+}
+
 /// What is in the store.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Stats {
@@ -280,7 +291,16 @@ pub trait Store: Send + Sync + 'static {
 
     /// Replaces the progress of deliveries; those that are gone are ignored. A delivery that had ended may be opened
     /// again.
-    fn settle(&self, settlements: &[(Id, &Progress)]) -> BoxFuture<'_, Result<()>>;
+    fn settle(&self, settlements: &[(Id, &Progress)]) -> BoxFuture<'_, Result<()>> {
+        self.settle_passing(settlements, Passing::default())
+    }
+
+    /// The same, together with what older deliveries of the same people have to know of it.
+    fn settle_passing(&self, settlements: &[(Id, &Progress)], passing: Passing<'_>) -> BoxFuture<'_, Result<()>>;
+
+    /// Deliveries to a destination above `after` that were settled past older ones under one of these keys, in order. Known
+    /// while anything older is open, and nobody has said that they be forgotten.
+    fn passed(&self, destination: &str, keys: &[u64], after: Id) -> BoxFuture<'_, Result<Vec<Owed>>>;
 
     /// Replaces what is owed, and its progress; those that are gone are ignored.
     fn amend(&self, owed: Vec<Owed>) -> BoxFuture<'_, Result<()>>;

@@ -8,6 +8,7 @@ mod companies;
 mod faults;
 mod order;
 mod pace;
+mod passed;
 mod people;
 mod queued;
 mod restart;

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 use interline::delivery::{Delivery, Id, Position};
 use interline::event::{Person, Replay};
-use interline::store::{Accepted, Error, Filter, Job, Owed, Removed, Store};
+use interline::store::{Accepted, Error, Filter, Job, Owed, Passing, Removed, Store};
 
 use fixture::{Place, accept, at, delivery, each, event, id, messages, now, pending, route, settled, text, waiting};
 use lists::check_list;
@@ -197,6 +197,48 @@ fn check_backlog(store: &dyn Store, website: u64, backend: u64, dead_letters: u6
     let stats = store.stats();
     let count = |source: &str| stats.backlog.get(source).copied().unwrap_or_default();
     assert_eq!((count("website"), count("backend"), stats.dead_letters), (website, backend, dead_letters));
+}
+
+#[tokio::test]
+async fn what_was_settled_past_older_ones_is_known_while_they_are_open() {
+    each(async |place: Place| {
+        let store = place.open();
+        accept(&*store, "website", &["a", "b", "c", "d", "e"]).await;
+        let one = |position, to| route(position, vec![(delivery("website", to), pending())]);
+        store.route(&[1, 2, 3, 4].map(|position| one(position, "intercom"))).await.unwrap();
+        store.route(&[one(5, "other")]).await.unwrap();
+        let under = |destination, under| Passing { destination, under, forget: &[] };
+        let (both, second) = (&[u64::MAX, 2][..], &[2][..]);
+        store.settle_passing(&[(id(3, 0), &settled("delivered"))], under("intercom", both)).await.unwrap();
+        store.settle_passing(&[(id(2, 0), &waiting(3, false))], under("intercom", second)).await.unwrap();
+        store.settle_passing(&[(id(5, 0), &settled("skipped"))], under("other", both)).await.unwrap();
+        store.settle_passing(&[(id(9, 0), &settled("delivered"))], under("intercom", both)).await.unwrap();
+        let store = place.reopen(store).await;
+        let passed = async |to: &str, keys: &[u64], after| {
+            let found = store.passed(to, keys, after).await.unwrap();
+            found.into_iter().map(|owed| (owed.id, owed.progress.status.name())).collect::<Vec<_>>()
+        };
+        let (waits, ended) = ((id(2, 0), "waiting"), (id(3, 0), "delivered"));
+        assert_eq!(passed("intercom", &[u64::MAX, 2, 3], id(1, 0)).await, [waits, ended]);
+        assert_eq!(passed("intercom", both, id(2, 0)).await, [ended], "what is newer");
+        assert_eq!(passed("intercom", &[3], id(1, 0)).await, []);
+        assert_eq!(passed("other", second, id(1, 0)).await, [(id(5, 0), "skipped")]);
+        store.trim(now(0)).await.unwrap();
+        assert_eq!(passed("intercom", both, id(1, 0)).await, [waits, ended], "the first is open");
+        store.remove(vec![Position(3)]).await.unwrap();
+        assert_eq!(passed("intercom", both, id(1, 0)).await, [waits]);
+        let forget = Passing { destination: "intercom", under: &[], forget: second };
+        store.settle_passing(&[(id(1, 0), &settled("delivered"))], forget).await.unwrap();
+        assert_eq!(passed("intercom", both, id(1, 0)).await, []);
+        assert_eq!(passed("other", both, id(1, 0)).await, [(id(5, 0), "skipped")], "of another destination");
+        store.settle_passing(&[(id(4, 0), &settled("delivered"))], under("intercom", both)).await.unwrap();
+        store.trim(now(0)).await.unwrap();
+        assert_eq!(passed("intercom", both, id(1, 0)).await, [(id(4, 0), "delivered")]);
+        store.settle(&[(id(2, 0), &settled("delivered"))]).await.unwrap();
+        store.trim(now(0)).await.unwrap();
+        assert_eq!((passed("intercom", both, id(1, 0)).await, passed("other", both, id(1, 0)).await), (vec![], vec![]));
+    })
+    .await;
 }
 
 /// Events of hours 0, 0, 0, 0, 1: delivered; dead; still waiting; wanted by nobody; delivered.

@@ -44,6 +44,9 @@ impl Conductor {
         if let Some(id) = self.held_back.keys().find(|id| !is_on_its_way(id)) {
             return Err(format!("{id} holds others back, and is not on its way"));
         }
+        if let Some(position) = self.held_up.keys().find(|position| !self.is_under_way(**position)) {
+            return Err(format!("{position:?} holds others up, and is not under way"));
+        }
         let (mut passed_lined, mut passed_parked) = (BTreeSet::new(), BTreeSet::new());
         let is_to_come = |one: &&Joining| self.reopened.iter().any(|again| again.id == one.id);
         for one in open.iter().filter(|one| Some(one.id) <= self.window.frontier && !is_to_come(one)) {

@@ -39,6 +39,9 @@ impl Conductor {
 
     /// `None`: it has to wait.
     pub(super) fn start_parked(&mut self, id: Id, now: Timestamp) -> Option<Begin> {
+        if self.waits_for_newer(id) {
+            return None;
+        }
         let parked = self.parked.get_mut(&id).expect("who stands outside is parked");
         let is_woken = std::mem::take(&mut parked.missed);
         if let Some(until) = parked.until.filter(|until| *until > now && !is_woken) {
@@ -57,7 +60,38 @@ impl Conductor {
             return None;
         }
         parked.until = None;
-        Some(self.begin((id, None), Vec::new(), now))
+        Some(self.begin_outside(id, now))
+    }
+
+    fn begin_outside(&mut self, id: Id, now: Timestamp) -> Begin {
+        let is_last = |key: &u64| self.outside.line(*key).eq([id]) && !self.window.is_shelved(*key, true);
+        let known = self.window.is_at_head();
+        let last_of = people(&self.parked[&id].keys).filter(|key| known && is_last(key)).collect();
+        Begin { last_of, ..self.begin((id, None), Vec::new(), now) }
+    }
+
+    /// Whether a newer event of the same person is being attempted in its line: what that one writes must be known first.
+    /// Then it is called again when that attempt has ended.
+    fn waits_for_newer(&mut self, id: Id) -> bool {
+        let newer = |key| self.lanes.first(key).filter(|position| *position > id.position);
+        let newer = people(&self.parked[&id].keys).filter_map(newer).find(|position| self.is_under_way(*position));
+        newer.inspect(|position| self.held_up.entry(*position).or_default().push(id)).is_some()
+    }
+
+    /// An attempt of this event has ended: those that it held up have their turn again.
+    pub(super) fn let_up(&mut self, position: Position) {
+        for id in self.held_up.remove(&position).into_iter().flatten() {
+            self.outside.again(id);
+        }
+    }
+
+    /// The keys of people of whom an older one stands outside.
+    pub(super) fn goes_past(&self, position: Position) -> Vec<u64> {
+        let first = Id { position, number: 0 };
+        let is_older = |key: &u64| {
+            self.outside.first(*key).is_some_and(|id| id < first) || self.window.is_parked_before(*key, first)
+        };
+        people(&self.turns[&position].keys).filter(is_older).collect()
     }
 
     /// The oldest of those whose time has come, where few others went before or none has its turn.
@@ -66,12 +100,16 @@ impl Conductor {
         is_its_share.then(|| self.due.pop_first()).flatten()
     }
 
-    pub(super) fn start_due(&mut self, id: Id, now: Timestamp) -> Begin {
+    /// `None`: it has to wait.
+    pub(super) fn start_due(&mut self, id: Id, now: Timestamp) -> Option<Begin> {
         let parked = self.parked.get_mut(&id).expect("whose time has come is parked");
         (parked.resting, parked.until) = (false, None);
-        let begin = self.begin((id, None), Vec::new(), now);
+        if self.waits_for_newer(id) {
+            return None;
+        }
+        let begin = self.begin_outside(id, now);
         self.since_due = 0;
-        begin
+        Some(begin)
     }
 
     /// Those of the same person that are older and whose time has come go before it.

@@ -76,6 +76,10 @@ pub(in crate::router) struct Begin {
     pub(in crate::router) outside: bool,
     /// Whether an older one about the same person and company stands outside: what needs the contact waits behind it.
     pub(in crate::router) follows: bool,
+    /// The keys of people of whom an older one stands outside: what this one writes is noted for that one.
+    pub(in crate::router) past: Vec<u64>,
+    /// Of one that stands outside, the keys of people of whom no other does: once it has ended, nobody asks what was noted.
+    pub(in crate::router) last_of: Vec<u64>,
     /// What it comes to is told with this.
     pub(in crate::router) generation: Generation,
     /// When the connection stood still.

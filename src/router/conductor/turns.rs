@@ -48,7 +48,8 @@ impl Conductor {
         let (id, owed) =
             turn.deliveries.front_mut().map(|(id, owed)| (*id, owed.take())).expect("a turn has deliveries");
         let behind = if follows { Vec::new() } else { self.behind(position) };
-        Some(Begin { follows, ..self.begin((id, owed), behind, now) })
+        let past = self.goes_past(position);
+        Some(Begin { follows, past, ..self.begin((id, owed), behind, now) })
     }
 
     /// Those that wait directly behind the last delivery of an event and are about exactly the same people: once it has

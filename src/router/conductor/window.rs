@@ -106,7 +106,8 @@ impl Window {
         }
     }
 
-    fn is_at_head(&self) -> bool {
+    /// Whether everything that is owed was looked at.
+    pub(super) fn is_at_head(&self) -> bool {
         self.frontier >= self.told
     }
 

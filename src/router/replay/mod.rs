@@ -32,7 +32,9 @@ use crate::store::{self, Routed, Store, Stored};
 pub use feeder::Feeder;
 pub use job::{Job, State, WaitsFor};
 pub use wish::Wish;
-pub(super) use written::{Written, filling};
+#[cfg(test)]
+pub(super) use written::WRITTEN_SINCE;
+pub(super) use written::{Known, Written, filling};
 
 /// Events that are read at once.
 const STEP: usize = 500;

@@ -19,7 +19,7 @@ use crate::delivery::{Delivery, Id, Position, Progress, Status};
 use crate::destination;
 use crate::instant::Timestamp;
 use crate::router::Connection;
-use crate::store::{self, Filter, Store};
+use crate::store::{self, Filter, Owed, Store};
 
 use super::parts::{self, Thing, parts};
 
@@ -34,8 +34,9 @@ const PAGE: usize = 500;
 #[derive(Clone, Default)]
 pub(in crate::router) struct Written(Arc<Mutex<Known>>);
 
+/// Which calls have written what.
 #[derive(Default)]
-struct Known {
+pub(in crate::router) struct Known {
     /// The keys that matter, each with the position from which on all is known.
     covered: HashMap<u64, u64>,
     /// Who wrote a thing last.
@@ -120,19 +121,10 @@ impl Written {
         connections: &[Arc<Connection>],
     ) {
         let mut known = self.known();
-        let Ok(payload) = &delivery.payload else { return };
-        if !delivery.keys.iter().any(|key| known.covered.contains_key(key)) || !writes(progress) {
-            return;
-        }
-        let Some(fills) = fills(connections, delivery) else { return };
-        let Ok(Value::Object(payload)) = serde_json::from_str(payload.get()) else { return };
-        let position = delivery.stands_at(Id { position, number: 0 }).0;
-        for part in parts(&payload, fills, &delivery.keys) {
-            let things = known.last.entry((delivery.destination.clone(), part.whose)).or_default();
-            let write = things.entry(part.thing).or_insert(Write { position: 0, value: Value::Null });
-            if position >= write.position {
-                *write = Write { position, value: part.value };
-            }
+        if known.concerns(delivery)
+            && let Some(fills) = fills(connections, delivery)
+        {
+            known.note(position, delivery, progress, fills);
         }
     }
 
@@ -145,7 +137,53 @@ impl Written {
         connections: &[Arc<Connection>],
         now: Timestamp,
     ) {
-        let Some(fills) = fills(connections, delivery) else { return };
+        if let Some(fills) = fills(connections, delivery) {
+            self.known().fill(of, delivery, progress, fills, now);
+        }
+    }
+}
+
+impl Known {
+    /// What these have written, as far as somebody with one of these keys is concerned.
+    pub(in crate::router) fn of(keys: &[u64], newer: &[Owed], connection: &Connection) -> Known {
+        let mut known = Known { covered: keys.iter().map(|key| (*key, 0)).collect(), last: HashMap::new() };
+        for Owed { id, delivery, progress } in newer {
+            if let Some(fills) = connection.fills(&delivery.action) {
+                known.note(id.position, delivery, progress, fills);
+            }
+        }
+        known
+    }
+
+    fn concerns(&self, delivery: &Delivery) -> bool {
+        delivery.keys.iter().any(|key| self.covered.contains_key(key))
+    }
+
+    fn note(&mut self, position: Position, delivery: &Delivery, progress: &Progress, fills: &'static Fills) {
+        let Ok(payload) = &delivery.payload else { return };
+        if !self.concerns(delivery) || !writes(progress) {
+            return;
+        }
+        let Ok(Value::Object(payload)) = serde_json::from_str(payload.get()) else { return };
+        let position = delivery.stands_at(Id { position, number: 0 }).0;
+        for part in parts(&payload, fills, &delivery.keys) {
+            let things = self.last.entry((delivery.destination.clone(), part.whose)).or_default();
+            let write = things.entry(part.thing).or_insert(Write { position: 0, value: Value::Null });
+            if position >= write.position {
+                *write = Write { position, value: part.value };
+            }
+        }
+    }
+
+    /// Leaves out of a delivery that stands at `of` what newer calls have written, and ends it when nothing is left.
+    pub(in crate::router) fn fill(
+        &self,
+        of: Position,
+        delivery: &mut Delivery,
+        progress: &mut Progress,
+        fills: &'static Fills,
+        now: Timestamp,
+    ) {
         let Ok(payload) = &delivery.payload else { return };
         let Ok(Value::Object(mut payload)) = serde_json::from_str(payload.get()) else { return };
         let Some(old) = self.compare(of, delivery, &payload, fills) else {
@@ -173,9 +211,8 @@ impl Written {
         payload: &Map<String, Value>,
         fills: &Fills,
     ) -> Option<BTreeSet<Thing>> {
-        let known = self.known();
         let newer = |whose: u64, thing: &Thing| {
-            let things = known.last.get(&(delivery.destination.clone(), whose))?;
+            let things = self.last.get(&(delivery.destination.clone(), whose))?;
             things.get(thing).filter(|write| write.position > of.0)
         };
         let wanted = Value::Bool(fills.presence.unwrap_or(true));
@@ -221,11 +258,19 @@ pub(in crate::router) fn filling() -> Vec<Arc<str>> {
 
 /// What a delivery's action leaves; of one whose destination is not there now, what an action of that name leaves.
 fn fills(connections: &[Arc<Connection>], delivery: &Delivery) -> Option<&'static Fills> {
-    let connection = connections.iter().find(|connection| connection.name == delivery.destination);
-    let kind = connection.and_then(|connection| destination::kind(&connection.mappings.kind));
-    let actions = match kind {
-        Some(kind) => (kind.actions)(),
-        None => destination::KINDS.iter().flat_map(|kind| (kind.actions)()).collect(),
-    };
-    actions.into_iter().find(|facts| *facts.name == *delivery.action)?.fills
+    match connections.iter().find(|connection| connection.name == delivery.destination) {
+        Some(connection) => connection.fills(&delivery.action),
+        None => fills_of(destination::KINDS, &delivery.action),
+    }
+}
+
+fn fills_of(kinds: &[&destination::Kind], action: &str) -> Option<&'static Fills> {
+    kinds.iter().flat_map(|kind| (kind.actions)()).find(|facts| facts.name == action)?.fills
+}
+
+impl Connection {
+    /// What an action leaves, as far as an older call could undo it.
+    pub(in crate::router) fn fills(&self, action: &str) -> Option<&'static Fills> {
+        fills_of(&[destination::kind(&self.mappings.kind)?], action)
+    }
 }

@@ -11,9 +11,9 @@ use crate::destination::{Ahead, Allowance, Performed, awaited};
 use crate::instant::Timestamp;
 use crate::router::load::Load;
 
-/// Makes the contact of everybody it is about.
+/// Makes the contact of everybody it is about, and writes them.
 pub(super) const MAKES: &str = "makes";
-/// Comes too early until one of those it is about is known, if it is about anybody.
+/// Writes those it is about. Comes too early until one of them is known, if it is about anybody.
 pub(super) const NEEDS: &str = "needs";
 /// Writes the company it is about, if any; the rest is as with one that needs somebody.
 pub(super) const WRITES: &str = "writes";
@@ -45,6 +45,11 @@ pub(super) fn ahead(action: &str) -> Ahead {
     }
 }
 
+/// Whether an older call of an action would write over a newer one.
+pub(super) fn fills(action: &str) -> bool {
+    [MAKES, NEEDS].contains(&action)
+}
+
 /// Whether a payload is never taken.
 pub(super) fn is_bad(delivery: &Delivery) -> bool {
     delivery.payload.as_ref().is_ok_and(|payload| payload.get() == BAD_PAYLOAD)
@@ -59,7 +64,7 @@ pub(super) fn merged(action: &str, older: &[u8], newer: &[u8]) -> Option<String>
 /// The step after which the company is written.
 const WRITTEN: &str = "written";
 
-/// What a company was written with.
+/// What a company or a person was written with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Write {
     /// The delivery that was attempted.
@@ -83,6 +88,8 @@ pub(super) struct Destination {
     contacts: BTreeSet<u64>,
     /// What was written of each company, in order.
     pub(super) companies: BTreeMap<u64, Vec<Write>>,
+    /// The same of each person.
+    pub(super) people: BTreeMap<u64, Vec<Write>>,
     /// How often each was done.
     pub(super) done: BTreeMap<Id, u32>,
     /// How often each was done and could not be known to be.
@@ -95,6 +102,7 @@ impl Destination {
             mood: Mood::Well,
             contacts: BTreeSet::new(),
             companies: BTreeMap::new(),
+            people: BTreeMap::new(),
             done: BTreeMap::new(),
             unknown: BTreeMap::new(),
         }
@@ -188,6 +196,10 @@ impl Destination {
             }
             MAKES => self.contacts.extend(people()),
             _ => {}
+        }
+        if fills(&owed.delivery.action) {
+            let values = load.ids().max().expect("a load brings one at least");
+            people().for_each(|key| self.people.entry(key).or_default().push(Write { by: owed.id, values }));
         }
         load.ids().for_each(|id| *self.done.entry(id).or_default() += 1);
         Ok(())

@@ -15,6 +15,7 @@ use crate::router::PaceSettings;
 use crate::router::attempt::Attempted;
 use crate::router::conductor::{Begin, Bounds, Conductor, Generation, Joining, Step};
 use crate::router::load::Load;
+use crate::router::passed::Past;
 use crate::store::Owed;
 
 mod attempts;
@@ -86,6 +87,9 @@ struct Flight {
     load: Option<Load>,
     /// What has nothing to do before the one that it follows.
     put_aside: Option<Owed>,
+    /// What newer ones have written anew on their way past it.
+    spared: Option<Owed>,
+    past: Past,
     held: usize,
     at: Timestamp,
     attempted: Option<Attempted>,
@@ -133,6 +137,8 @@ pub(super) struct Came {
     pub(super) carried: usize,
     /// How many did what needs nobody while an older one waited.
     pub(super) ahead: usize,
+    /// How many had nothing left to write.
+    pub(super) spared: usize,
 }
 
 impl History {

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::destination::{Destination, WRITES, is_bad};
+use super::destination::{Destination, WRITES, Write, fills, is_bad};
 use super::ledger::{Ledger, is_parked};
 use crate::delivery::{Id, Status};
 use crate::router::conductor::{Begin, Generation};
+use crate::router::replay::WRITTEN_SINCE;
 use crate::store::Owed;
 
 /// What the conductor was told that keeps it from sending; in the history's own time, which is not set back or forth.
@@ -104,9 +105,35 @@ fn check_companies(ledger: &Ledger, destination: &Destination) -> Result<(), Str
     Ok(())
 }
 
+/// Every person has what the newest of those says that wrote them; one that was opened again is older than it looks.
+fn check_people(ledger: &Ledger, destination: &Destination) -> Result<(), String> {
+    for (person, writes) in &destination.people {
+        let counts = |write: &&Write| ledger.deliveries.contains_key(&write.by) && !ledger.reopened.contains(&write.by);
+        let values = || writes.iter().filter(counts).map(|write| write.values);
+        if values().next_back() != values().max() {
+            return Err(format!("person {person} was written by {writes:?}, the newest not last"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a newer one about one of the same people was done.
+fn is_written_since(owed: &Owed, ledger: &Ledger) -> bool {
+    let shares = |newer: &Owed| people(newer).any(|key| owed.delivery.keys.contains(&key));
+    let is_done = |newer: &Owed| matches!(newer.progress.status, Status::Delivered { .. } | Status::Skipped { .. });
+    let newer = ledger.deliveries.range(owed.id..).skip(1).map(|(_, newer)| newer);
+    let mut newer = newer.filter(|newer| fills(&newer.delivery.action) && is_done(newer));
+    newer.any(shares) || !ledger.removed.is_empty()
+}
+
+fn people(owed: &Owed) -> impl Iterator<Item = u64> {
+    owed.delivery.keys.iter().copied().filter(|key| key % 2 == 0)
+}
+
 /// Everything has ended, as it should.
 pub(super) fn ended(ledger: &Ledger, destination: &Destination) -> Result<(), String> {
     check_companies(ledger, destination)?;
+    check_people(ledger, destination)?;
     let mut codes: BTreeMap<&str, usize> = BTreeMap::new();
     for (id, owed) in &ledger.deliveries {
         let done = destination.done.get(id).copied().unwrap_or_default();
@@ -115,6 +142,7 @@ pub(super) fn ended(ledger: &Ledger, destination: &Destination) -> Result<(), St
             Status::Delivered { .. } => 1,
             Status::DeadLetter { code, .. } if code == "rejected" && is_bad(&owed.delivery) => 0,
             Status::DeadLetter { code, .. } if code == "too_early" => 0,
+            Status::Skipped { reason, .. } if reason == WRITTEN_SINCE && is_written_since(owed, ledger) => 0,
             other => return Err(format!("{id} ended as {other:?}")),
         };
         *codes.entry(owed.progress.status.name()).or_default() += 1;

@@ -27,6 +27,7 @@ mod lock;
 mod log;
 mod marks;
 mod note;
+mod passed;
 mod place;
 mod quarantine;
 mod query;
@@ -63,8 +64,8 @@ use self::start::Start;
 use self::writer::{Message, Writer};
 use super::removal::Removal;
 use super::{
-    Accepted, Error, Filter, Job, Kind, Open, Opening, Owed, Page, Removed, Result, Routed, Settings, Stats, Store,
-    Stored, ago,
+    Accepted, Error, Filter, Job, Kind, Open, Opening, Owed, Page, Passing, Removed, Result, Routed, Settings, Stats,
+    Store, Stored, ago,
 };
 use crate::delivery::{Id, Position, Progress};
 use crate::event::{Event, Person};
@@ -190,6 +191,7 @@ impl Sqlite {
                 break;
             }
         }
+        while !self.write(passed::TrimPassed).await?.is_last {}
         while !self.write(trim::Vacuum).await?.is_last {}
         self.look_through().await?;
         Ok(removed)
@@ -248,9 +250,15 @@ impl Store for Sqlite {
         self.write(settle::Route { routed, removal: self.removal.clone() })
     }
 
-    fn settle(&self, settlements: &[(Id, &Progress)]) -> BoxFuture<'_, Result<()>> {
+    fn settle_passing(&self, settlements: &[(Id, &Progress)], passing: Passing<'_>) -> BoxFuture<'_, Result<()>> {
         let settlements = settlements.iter().map(|(id, progress)| record::ProgressRow::of(*id, progress));
-        self.write(settle::Settle { settlements: settlements.collect() })
+        let passing = passed::Passing::of(passing);
+        self.write(settle::Settle { settlements: settlements.collect(), passing })
+    }
+
+    fn passed(&self, destination: &str, keys: &[u64], after: Id) -> BoxFuture<'_, Result<Vec<Owed>>> {
+        let (destination, keys) = (destination.to_owned(), keys.to_vec());
+        self.read(move |file| passed::passed(file, &destination, &keys, after))
     }
 
     fn amend(&self, owed: Vec<Owed>) -> BoxFuture<'_, Result<()>> {

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::absent::Why;
 use super::group::{Group, Work};
 use super::record::{self, Bad, Kept, OpenRow, ProgressRow, Standing, bytes};
-use super::settle;
+use super::{passed, settle};
 use crate::delivery::{Delivery, Id, Progress};
 
 /// Records that a reader found damaged. Answers how many it was that nobody had put aside before.
@@ -39,6 +39,7 @@ pub(super) fn put_aside(group: &mut Group<'_>, bad: Bad) -> rusqlite::Result<boo
         Bad::Delivery(id) => put_delivery_aside(group, id)?,
         Bad::Open(id) => put_open_aside(group, id)?,
         Bad::Unopened(id) => open_again(group, id)?,
+        Bad::Passed(id) => passed::put_aside(group, id)?,
     };
     group.marks.quarantined += u64::from(is_new);
     Ok(is_new)

@@ -25,6 +25,8 @@ pub(super) enum Bad {
     Open(i64),
     /// The id of a delivery that has not ended and is not among the open ones.
     Unopened(i64),
+    /// The id of a delivery that went past older ones, of which a note is bad.
+    Passed(i64),
 }
 
 /// CRC-32C over parts, each led by its length so that no byte can pass for one of the neighbouring part.

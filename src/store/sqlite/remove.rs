@@ -6,8 +6,8 @@ use rusqlite::{Connection, params};
 
 use super::absent::Why;
 use super::group::{Group, Work};
-use super::marks;
 use super::record::bytes;
+use super::{marks, passed};
 use crate::event::Person;
 use crate::store::Removed;
 use crate::store::removal::{Removal, changed};
@@ -47,6 +47,7 @@ fn remove(group: &mut Group<'_>, position: i64, removed: &mut Removed) -> rusqli
     for source in open {
         group.closed(source.into());
     }
+    passed::remove(group.file, position)?;
     let events = group.file.prepare_cached("DELETE FROM events WHERE position = ?1")?.execute([position])?;
     removed.events += events as u64;
     if events > 0 {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::group::{Group, Work};
+use super::passed::Passing;
 use super::record::{DeliveryRow, Kept, OpenRow, Owner, ProgressRow, bytes};
 use crate::delivery::{Position, Status};
 use crate::store::removal::Removal;
@@ -71,17 +72,23 @@ fn insert(group: &mut Group<'_>, row: &DeliveryRow) -> rusqlite::Result<()> {
 /// New progress of deliveries.
 pub(super) struct Settle {
     pub(super) settlements: Vec<ProgressRow>,
+    pub(super) passing: Passing,
 }
 
 impl Work for Settle {
     type Answer = ();
 
     fn weight(&self) -> usize {
-        2 * self.settlements.len()
+        2 * self.settlements.len() + self.passing.under.len() + self.passing.forget.len()
     }
 
     fn run(&self, group: &mut Group<'_>) -> rusqlite::Result<()> {
-        self.settlements.iter().try_for_each(|progress| settle(group, progress))
+        for progress in &self.settlements {
+            if settle(group, progress)? {
+                self.passing.note(group.file, progress.id)?;
+            }
+        }
+        self.passing.forget(group.file)
     }
 }
 
@@ -113,24 +120,25 @@ impl Work for Amend {
     }
 }
 
-fn settle(group: &mut Group<'_>, new: &ProgressRow) -> rusqlite::Result<()> {
+/// Writes a delivery's progress, and where it stands; false: it is gone.
+fn settle(group: &mut Group<'_>, new: &ProgressRow) -> rusqlite::Result<bool> {
     if new.status.is_settled() && end(group, new)? {
         group.marks.dead_letters += u64::from(is_dead(new.status.name()));
-        return write_progress(group.file, new);
+        return write_progress(group.file, new).map(|()| true);
     }
     let mut select = group.file.prepare_cached("SELECT status FROM deliveries WHERE id = ?1")?;
     let was_dead = select.query_row([new.id], |row| Ok(bytes(row, 0)? == b"dead_letter")).optional()?;
-    let Some(was_dead) = was_dead else { return Ok(()) };
+    let Some(was_dead) = was_dead else { return Ok(false) };
     if !new.status.is_settled() {
         let is_whole = reopen(group, new)?;
         if !is_whole {
-            return Ok(());
+            return Ok(false);
         }
     }
     write_progress(group.file, new)?;
     group.marks.dead_letters += u64::from(is_dead(new.status.name()));
     group.marks.dead_letters = group.marks.dead_letters.saturating_sub(u64::from(was_dead));
-    Ok(())
+    Ok(true)
 }
 
 /// Takes it from the open ones; false: it was not one of them.

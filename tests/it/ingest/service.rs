@@ -96,8 +96,16 @@ impl Store for Recorder {
         Box::pin(async { Ok(()) })
     }
 
-    fn settle(&self, _: &[(Id, &interline::delivery::Progress)]) -> BoxFuture<'_, store::Result<()>> {
+    fn settle_passing(
+        &self,
+        _: &[(Id, &interline::delivery::Progress)],
+        _: store::Passing<'_>,
+    ) -> BoxFuture<'_, store::Result<()>> {
         Box::pin(async { Ok(()) })
+    }
+
+    fn passed(&self, _: &str, _: &[u64], _: Id) -> BoxFuture<'_, store::Result<Vec<Owed>>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 
     fn open(&self, _: Option<&str>, _: Option<Id>, _: usize) -> BoxFuture<'_, store::Result<Vec<Open>>> {

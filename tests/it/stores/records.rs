@@ -1,11 +1,11 @@
 //! Single records whose bytes have changed: put aside and counted, or mended, and never handed out.
 
 use interline::delivery::Position;
-use interline::store::Store;
+use interline::store::{Passing, Store};
 use tempfile::TempDir;
 
 use super::embedded::{check_stats, filled, ids, open, open_ids, peek};
-use super::fixture::{accept, at, event, id, messages, now, pending, route, story, text, waiting};
+use super::fixture::{accept, at, event, id, messages, now, pending, route, settled, story, text, waiting};
 
 #[tokio::test]
 async fn a_damaged_event_is_put_aside_and_the_others_go_on() {
@@ -105,6 +105,23 @@ async fn a_damaged_entry_of_an_open_delivery_is_written_anew() {
         assert_eq!(found.iter().map(|open| open.id).collect::<Vec<_>>(), [id(1, 0), id(2, 0)], "{change}");
         assert_eq!((&found[0].keys, found[0].until, found[0].parked), (&vec![17, u64::MAX], None, false), "{change}");
         check_stats(&store, 3, 2, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_note_of_what_went_past_is_put_aside() {
+    for change in ["checksum = checksum + 1", "destination = 'x'"] {
+        let directory = TempDir::new().unwrap();
+        let store = filled(&directory).await;
+        let past = Passing { destination: "intercom", under: &[4, 6], forget: &[] };
+        store.settle_passing(&[(id(2, 0), &settled("delivered"))], past).await.unwrap();
+        assert_eq!(peek(&directory).execute(&format!("UPDATE passed SET {change} WHERE key = 4"), ()).unwrap(), 1);
+        for _ in 0..2 {
+            let found = [store.passed("x", &[4], id(1, 0)).await, store.passed("intercom", &[4], id(1, 0)).await];
+            assert!(found.into_iter().all(|found| found.unwrap().is_empty()), "{change}");
+            assert_eq!(store.passed("intercom", &[6], id(1, 0)).await.unwrap().len(), 1, "{change}");
+            check_stats(&store, 2, 2, 1);
+        }
     }
 }
 

@@ -12,19 +12,25 @@ use crate::router::bring::Finished;
 use crate::router::conductor::{Begin, Generation, size};
 use crate::router::load::Load;
 use crate::router::pace::Pace;
-use crate::router::simulation::destination::{Mood, ahead, merged};
+use crate::router::passed::Past;
+use crate::router::replay::WRITTEN_SINCE;
+use crate::router::simulation::destination::{Mood, ahead, fills, merged};
 use crate::router::simulation::oracle;
 use crate::store::Owed;
 
 impl History {
-    pub(super) fn begin(&mut self, begin: Begin, now: Timestamp) -> Result<(), String> {
-        let id = begin.id;
+    pub(super) fn begin(&mut self, mut begin: Begin, now: Timestamp) -> Result<(), String> {
+        let (id, past) = (begin.id, Past::of(&mut begin));
         if self.paused.is_some() {
             return Err(format!("{id} is attempted although it is paused"));
         }
         let waits_whole = |owed: &Owed| begin.follows && ahead(&owed.delivery.action) == Ahead::Nothing;
         let put_aside = self.whole(begin.id, &begin.owed).filter(waits_whole);
-        let load = if put_aside.is_none() { self.load(&begin) } else { None };
+        let is_spared = |owed: &Owed| begin.outside && fills(&owed.delivery.action) && self.ledger.is_passed(owed);
+        let open = |owed: &Owed| !owed.progress.status.is_settled();
+        let spared = self.whole(begin.id, &begin.owed).filter(open).filter(is_spared);
+        self.came.spared += usize::from(spared.is_some());
+        let load = if put_aside.is_none() && spared.is_none() { self.load(&begin) } else { None };
         let ids: Vec<Id> = load.as_ref().map_or(vec![id], |load| load.ids().collect());
         let carried = &ids[1..];
         self.came.carried += carried.len();
@@ -39,7 +45,8 @@ impl History {
             format!("  {id} begins{place}{}{with}", if follows { ", behind one that waits" } else { "" })
         });
         let number = self.number as usize;
-        self.flights.insert(number, Flight { begin, ids, load, put_aside, held, at: now, attempted: None });
+        self.flights
+            .insert(number, Flight { begin, ids, load, put_aside, spared, past, held, at: now, attempted: None });
         let most = Duration::from_millis(*self.rng.choice([5, 500, 20_000].iter()).expect("there are some"));
         self.plan_in(most, What::Ends(self.life, number));
         Ok(())
@@ -109,7 +116,13 @@ impl History {
     }
 
     pub(super) fn write(&mut self, number: usize, now: Timestamp) {
-        let Flight { begin, held, attempted, put_aside, .. } = self.flights.remove(&number).expect("it is under way");
+        let flight = self.flights.remove(&number).expect("it is under way");
+        let Flight { begin, held, attempted, put_aside, spared, past, .. } = flight;
+        if let Some(mut owed) = spared {
+            owed.progress.status = Status::Skipped { at: now, reason: WRITTEN_SINCE.into() };
+            self.ledger.settle(begin.id, &owed.progress);
+            self.ledger.pass(begin.id, past.ending("", true));
+        }
         let finished = match (attempted, put_aside) {
             (None, Some(mut owed)) => {
                 wait_behind(&mut owed.progress, now);
@@ -120,6 +133,7 @@ impl History {
                 let progress: Progress = attempted.owed.progress.clone();
                 self.ledger.settle(begin.id, &progress);
                 attempted.carried.iter().for_each(|one| self.ledger.settle(one.id, &one.progress));
+                self.ledger.pass(begin.id, past.passing("", fills, &attempted));
                 let conductor_heeds = begin.generation == self.told.generation;
                 if conductor_heeds {
                     self.note(&attempted, now);

@@ -1,0 +1,171 @@
+//! Calls that came before their contact and went after newer ones, in paused time: what the newer ones said stays.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use interline::delivery::Status;
+use interline::router::Settings;
+use interline::sandbox;
+use interline::store::Owed;
+use serde_json::{Value, json};
+
+use crate::support::state::lasting;
+use crate::support::virtual_time::{Engine, Place};
+
+const MAPPINGS: &str = "\
+\x20 - { name: Identify, action: identify_contact }
+  - name: Change
+    trigger: 'event = \"Change\"'
+    action: update_contact
+    fields: { external_id: $.userId, name: $.properties.name, phone: $.properties.phone }
+  - { name: Tag, trigger: 'event = \"Tag\"', action: attach_tag, fields: { external_id: $.userId, name: $.properties.tag } }
+  - { name: Untag, trigger: 'event = \"Untag\"', action: detach_tag, fields: { external_id: $.userId, name: $.properties.tag } }
+  - { name: Join, trigger: 'event = \"Join\"', action: attach_company, fields: { external_id: $.userId, company_id: c-1 } }
+  - { name: Leave, trigger: 'event = \"Leave\"', action: detach_company, fields: { external_id: $.userId, company_id: c-1 } }
+  - { name: Company, trigger: 'event = \"Company\"', action: create_company, fields: { company_id: c-1 } }
+";
+const MILLIS: Duration = Duration::from_millis(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn track(name: &str, properties: Value) -> Value {
+    json!({ "type": "track", "userId": "u-1", "event": name, "properties": properties })
+}
+
+fn identify(traits: Value) -> Value {
+    json!({ "type": "identify", "userId": "u-1", "traits": traits })
+}
+
+struct Desk {
+    place: Place,
+    engine: Engine,
+}
+
+impl Desk {
+    async fn new() -> Desk {
+        let place = Place::new("crm", sandbox::Settings::default(), MAPPINGS, 20 * MILLIS);
+        let engine = Engine::start(&[&place], &Settings::default()).await;
+        Desk { place, engine }
+    }
+
+    /// Accepts a call, and waits until everything has been tried.
+    async fn accept(&self, call: Value) {
+        self.engine.accept(vec![call]).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+
+    /// A process that comes after this one and remembers nothing.
+    async fn restart(self) -> Desk {
+        let store = self.engine.store.clone();
+        self.engine.router.stop(MINUTE).await;
+        let place = self.place.after_a_crash();
+        let engine = Engine::on(store, &[&place], &Settings::default()).await;
+        Desk { place, engine }
+    }
+
+    /// What the workspace holds when everything has ended.
+    async fn state(&self) -> Value {
+        self.engine.idle(2 * HOUR).await;
+        self.place.control.state()
+    }
+
+    async fn end(self) {
+        self.engine.router.stop(MINUTE).await;
+    }
+}
+
+fn reason(owed: &Owed) -> &str {
+    match &owed.progress.status {
+        Status::Skipped { reason, .. } => reason,
+        other => other.name(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_older_update_fills_in_what_newer_calls_have_not_written() {
+    for restarts in [false, true] {
+        let mut desk = Desk::new().await;
+        desk.accept(track("Change", json!({ "name": "Old", "phone": "+1 1" }))).await;
+        desk.accept(track("Change", json!({ "name": "Older" }))).await;
+        if restarts {
+            desk = desk.restart().await;
+        }
+        desk.accept(identify(json!({ "name": "New" }))).await;
+        let state = desk.state().await;
+        let contact = &state["contacts"][0];
+        assert_eq!([&contact["name"], &contact["phone"]], [&json!("New"), &json!("+1 1")], "{contact:#}");
+        let all = desk.engine.deliveries().await;
+        assert_eq!(all.iter().map(reason).collect::<Vec<_>>(), ["delivered", "written_since", "delivered"]);
+        let told = &all[0].progress.story.last().unwrap().warnings;
+        let told: Vec<_> = told.iter().map(|warning| (&*warning.field, &*warning.code)).collect();
+        assert!(told.contains(&("name", "written_since")), "{told:?}");
+        desk.end().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_newer_call_undid_is_not_done_later() {
+    for restarts in [false, true] {
+        for (calls, tags) in [(&["Tag", "Untag"][..], 0), (&["Tag", "Untag", "Tag"], 1), (&["Untag", "Tag"], 1)] {
+            let mut desk = Desk::new().await;
+            for call in calls {
+                desk.accept(track(call, json!({ "tag": "Beta" }))).await;
+            }
+            if restarts {
+                desk = desk.restart().await;
+            }
+            desk.accept(identify(json!({ "name": "Ann" }))).await;
+            let state = desk.state().await;
+            assert_eq!(
+                state["contacts"][0]["tags"]["data"].as_array().map_or(0, Vec::len),
+                tags,
+                "{calls:?} {state:#}"
+            );
+            desk.end().await;
+        }
+    }
+}
+
+/// Whatever is said of a contact before it is there: in the end the workspace holds what it would if it had been there all along.
+#[tokio::test(start_paused = true)]
+async fn who_comes_late_is_in_the_end_as_if_they_had_been_there() {
+    for seed in 0..150 {
+        let mut rng = Rng::with_seed(seed);
+        let calls: Vec<Value> = (0..rng.usize(2..9)).map(|number| draw(&mut rng, number)).collect();
+        let mut states = Vec::new();
+        for comes_first in [true, false] {
+            let mut rng = Rng::with_seed(seed);
+            let mut desk = Desk::new().await;
+            desk.accept(track("Company", json!({}))).await;
+            if comes_first {
+                desk.accept(identify(json!({}))).await;
+            }
+            for call in &calls {
+                desk.accept(call.clone()).await;
+                if rng.u8(..6) == 0 {
+                    desk = desk.restart().await;
+                }
+            }
+            desk.accept(identify(json!({ "language": "en" }))).await;
+            let mut state = lasting(desk.state().await);
+            state["contacts"][0]["last_seen_at"].take();
+            state["contacts"][0]["signed_up_at"].take();
+            states.push([state["contacts"].take(), state["companies"].take()]);
+            desk.end().await;
+        }
+        assert_eq!(states[1], states[0], "seed {seed}: {calls:#?}");
+    }
+}
+
+fn draw(rng: &mut Rng, number: usize) -> Value {
+    let value = format!("v{number}");
+    match rng.u8(..9) {
+        0 => track("Change", json!({ "name": value })),
+        1 => track("Change", json!({ "phone": value })),
+        2 => track("Change", json!({ "name": value, "phone": value })),
+        3 | 4 => track(rng.choice(["Tag", "Untag"]).unwrap(), json!({ "tag": rng.choice(["a", "b"]) })),
+        5 | 6 => track(rng.choice(["Join", "Leave"]).unwrap(), json!({})),
+        7 => identify(json!({ "name": value })),
+        _ => identify(json!({ "phone": value })),
+    }
+}
