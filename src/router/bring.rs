@@ -49,10 +49,9 @@ pub(super) async fn bring(
     connection: &Connection,
     store: &Arc<dyn Store>,
     surroundings: &Surroundings,
-    mut begin: Begin,
+    Begin { id, owed, behind, outside, follows, past, last_of, standstills, .. }: Begin,
 ) -> Finished {
-    let past = Past::of(&mut begin);
-    let Begin { id, owed, behind, outside, follows, standstills, .. } = begin;
+    let past = Past { past, last_of };
     // Before it is looked whether it was removed: who removes it looks afterwards whether it is under way.
     let _attempting = surroundings.under_way.begin(id.position);
     let held = owed.as_deref().map_or(0, size);

@@ -154,7 +154,7 @@ impl Follower {
     pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         let mut stopped = self.stopped.clone();
         tokio::select! {
-            () = self.follow(&mut requests) => {}
+            () = Box::pin(self.follow(&mut requests)) => {}
             _ = stopped.wait_for(|stopped| *stopped) => {}
         }
         // Nobody is to wait for an answer that does not come any more.
@@ -186,7 +186,7 @@ impl Follower {
     async fn answer(&mut self, request: Request) {
         match request {
             Request::Replace(replacement) => self.replace(replacement),
-            Request::Letters(order) => self.handle(order).await,
+            Request::Letters(order) => Box::pin(self.handle(order)).await,
         }
     }
 

@@ -6,7 +6,6 @@
 //! way past is noted with its settlement, and the older one is sent without it.
 
 use super::attempt::{Attempted, Next};
-use super::conductor::Begin;
 use super::replay::Known;
 use super::{Connection, wait_for_store};
 use crate::action::Warning;
@@ -17,16 +16,13 @@ use crate::store::{Owed, Passing, Store};
 
 /// What has to be noted or forgotten with an attempt.
 pub(super) struct Past {
-    past: Vec<u64>,
-    last_of: Vec<u64>,
+    /// See [`super::conductor::Begin::past`].
+    pub(super) past: Vec<u64>,
+    /// See [`super::conductor::Begin::last_of`].
+    pub(super) last_of: Vec<u64>,
 }
 
 impl Past {
-    /// What the conductor says of it.
-    pub(super) fn of(begin: &mut Begin) -> Past {
-        Past { past: std::mem::take(&mut begin.past), last_of: std::mem::take(&mut begin.last_of) }
-    }
-
     /// Of an attempt that has ended. `fills`: whether an action leaves something that an older call could undo.
     pub(super) fn passing<'p>(
         &'p self,

@@ -43,7 +43,7 @@ impl Client {
     /// out and did not come to look.
     pub(super) async fn come_back(&self, contact: Arc<Contact>) -> Result<Arc<Contact>, Failure> {
         match self.intent(UNARCHIVED) {
-            Some(_) => self.adopt_back(Contact::clone(&contact)).await.map(Arc::new),
+            Some(_) => Box::pin(self.adopt_back(Contact::clone(&contact))).await.map(Arc::new),
             None => Ok(contact),
         }
     }

@@ -191,7 +191,7 @@ impl Client {
             Unknown::Create if is_absent && list.is_some() => {
                 Ok(Err(out("the workspace has no such attribute, and it could not be made")))
             }
-            Unknown::Create => match self.make_attribute(model, name, value).await? {
+            Unknown::Create => match Box::pin(self.make_attribute(model, name, value)).await? {
                 Ok(made) => Ok(Ok(Some(made))),
                 Err(why) => Ok(Err(out(&why))),
             },
@@ -204,7 +204,10 @@ impl Client {
         if attributes.unlisted.contains_key(&model) {
             return None;
         }
-        let list = attributes.lists.try_get_with(model, self.listed_attributes(model)).await.ok();
+        if let Some(list) = attributes.lists.get(&model).await {
+            return Some(list);
+        }
+        let list = Box::pin(attributes.lists.try_get_with(model, self.listed_attributes(model))).await.ok();
         if list.is_none() {
             attributes.unlisted.insert(model, ()).await;
         }

@@ -46,7 +46,7 @@ impl Client {
     pub async fn contact(&self, who: &Identity) -> Result<Option<Arc<Contact>>, Failure> {
         let directory = &self.service.directory;
         if let Some(external_id) = &who.external_id {
-            let lookup = async { present(self.by_external_id(external_id).await) };
+            let lookup = || async { present(self.by_external_id(external_id).await) };
             let found = self.flight(&directory.by_external_id, "external_id", external_id, lookup).await;
             match found {
                 Err(None) if self.service.settings.match_by_email => {}
@@ -55,7 +55,7 @@ impl Client {
         }
         let Some(email) = &who.email else { return Ok(None) };
         let wanted = who.external_id.as_deref();
-        let search = async { present(self.by_email(email, wanted).await) };
+        let search = || async { present(self.by_email(email, wanted).await) };
         match self.flight(&directory.by_email, "email", email, search).await {
             Ok(contact) if !contact.may_be(wanted) => Ok(self.by_email(email, wanted).await?.map(Arc::new)),
             other => absent(other),
@@ -68,14 +68,14 @@ impl Client {
         let mut made = false;
         let contact = match (&new.identity.external_id, &new.identity.email) {
             (Some(external_id), _) if new.role == Role::User => {
-                let user = self.user(external_id, new, &mut made);
-                self.flight(&directory.by_external_id, "external_id", external_id, user).await?
+                let by_id = &directory.by_external_id;
+                self.flight(by_id, "external_id", external_id, || self.user(external_id, new, &mut made)).await?
             }
             (_, Some(email)) => {
-                let lead = self.by_email_or_new(email, new, &mut made);
-                self.flight(&directory.by_email, "email", email, lead).await?
+                let by_email = &directory.by_email;
+                self.flight(by_email, "email", email, || self.by_email_or_new(email, new, &mut made)).await?
             }
-            _ => Arc::new(self.create(new, &mut made).await?),
+            _ => Arc::new(Box::pin(self.create(new, &mut made)).await?),
         };
         if made {
             self.learn(None, &contact).await;
@@ -101,8 +101,8 @@ impl Client {
         let (true, Some(email)) = (self.service.settings.match_by_email, &new.identity.email) else {
             return self.create(new, made).await.map(Arc::new);
         };
-        let candidate = Box::pin(self.by_email_or_new(email, new, made));
-        let contact = self.flight(&self.service.directory.by_email, "email", email, candidate).await?;
+        let by_email = &self.service.directory.by_email;
+        let contact = self.flight(by_email, "email", email, || self.by_email_or_new(email, new, made)).await?;
         // Somebody else has the address: whether the user is there as well is then worth a look after all.
         if is_unlooked
             && !*made
@@ -204,7 +204,7 @@ impl Client {
     /// The contact that a conflict names; taken out of the archive where it may be.
     pub(super) async fn named(&self, conflict: Conflict, refused: &Failure) -> Result<Option<Contact>, Failure> {
         match conflict.archived {
-            true => self.unarchived(&conflict.id, refused).await,
+            true => Box::pin(self.unarchived(&conflict.id, refused)).await,
             false => self.by_id(&conflict.id).await,
         }
     }

@@ -195,17 +195,20 @@ impl Client {
     }
 
     /// One look-up at a time per key; the others wait for it and share what it finds.
-    pub(super) async fn flight<E: Clone + Send + Sync + 'static>(
+    pub(super) async fn flight<E: Clone + Send + Sync + 'static, F>(
         &self,
         cache: &Cache<String, Arc<Contact>>,
         name: &'static str,
         key: &str,
-        look: impl Future<Output = Result<Arc<Contact>, E>> + Send,
-    ) -> Result<Arc<Contact>, E> {
+        look: impl FnOnce() -> F,
+    ) -> Result<Arc<Contact>, E>
+    where
+        F: Future<Output = Result<Arc<Contact>, E>> + Send,
+    {
         if let Some(known) = cache.get(key).await {
             self.hit(name);
             return Ok(known);
         }
-        cache.try_get_with_by_ref(key, look).await.map_err(|shared| E::clone(&shared))
+        Box::pin(cache.try_get_with_by_ref(key, look())).await.map_err(|shared| E::clone(&shared))
     }
 }

@@ -55,7 +55,7 @@ impl Client {
             Err(failure) if failure.kind == Kind::TooEarly && self.waited_out => match self.settings().too_early {
                 TooEarly::DeadLetter => Err(failure),
                 TooEarly::Skip => self.pass_over(failure),
-                TooEarly::CreateLead => self.perform_for_new(definition, payload, failure).await,
+                TooEarly::CreateLead => Box::pin(self.perform_for_new(definition, payload, failure)).await,
             },
             result => result,
         }

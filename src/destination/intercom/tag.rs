@@ -101,7 +101,7 @@ impl Client {
             self.hit("tag");
             return Ok(Some(id));
         }
-        let found = tags.ids.try_get_with_by_ref(&name, self.listed_tag(&name)).await;
+        let found = Box::pin(tags.ids.try_get_with_by_ref(&name, self.listed_tag(&name))).await;
         match found.map_err(|miss| Option::<Failure>::clone(&miss)) {
             Ok(id) => Ok(Some(id)),
             Err(Some(failure)) => Err(failure),

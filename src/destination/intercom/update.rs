@@ -68,7 +68,7 @@ impl Client {
                 }
                 refusal if refusal.is_conflict() && sent.remove("email").is_some() => refused = Some(refusal.failure),
                 refusal => {
-                    let owner = self.owner(contact, &id, &sent, &refusal).await?.ok_or(refusal.failure)?;
+                    let owner = Box::pin(self.owner(contact, &id, &sent, &refusal)).await?.ok_or(refusal.failure)?;
                     self.adopt_found(contact, &owner, body).await?;
                     id = owner.id;
                     (sent, refused) = (body.clone(), None);

@@ -110,7 +110,7 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let file = Connection::open_with_flags(path, flags)?;
     file.busy_timeout(BUSY_TIMEOUT)?;
     file.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    file.execute_batch("PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA cache_size = -2048;")?;
+    file.execute_batch("PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA cache_size = -1024;")?;
     Ok(file)
 }
 

@@ -91,7 +91,7 @@ impl Action for TrackEvent {
                 let message = "neither an id nor an e-mail address says who did it";
                 return Ok(Outcome::Skipped("no_identity", message.to_owned()));
             };
-            return self.send_by_email(client, email).await;
+            return Box::pin(self.send_by_email(client, email)).await;
         }
         match self.send(client, None).await {
             Err(Refusal { canonical: Some(id), .. }) => self.send(client, Some(&id)).await?,

@@ -19,8 +19,8 @@ use crate::router::simulation::oracle;
 use crate::store::Owed;
 
 impl History {
-    pub(super) fn begin(&mut self, mut begin: Begin, now: Timestamp) -> Result<(), String> {
-        let (id, past) = (begin.id, Past::of(&mut begin));
+    pub(super) fn begin(&mut self, begin: Begin, now: Timestamp) -> Result<(), String> {
+        let (id, past) = (begin.id, Past { past: begin.past.clone(), last_of: begin.last_of.clone() });
         if self.paused.is_some() {
             return Err(format!("{id} is attempted although it is paused"));
         }
