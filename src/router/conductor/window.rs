@@ -271,9 +271,11 @@ impl Conductor {
     /// The page that was asked for.
     pub(in crate::router) fn page(&mut self, page: Vec<Joining>, now: Timestamp) {
         self.look(now);
-        let Some((read, told)) = self.window.reading.take() else { return };
+        let Some((read, told)) = self.window.reading else { return };
         let is_last = page.len() < read.max;
+        // Who goes to the shelf meanwhile, to make room, may stand further on in the page as it was before.
         let is_through = page.into_iter().all(|one| self.look_at(one, now));
+        self.window.reading = None;
         self.window.ended.clear();
         let arrived = std::mem::take(&mut self.window.arrived);
         let has_missed = std::mem::take(&mut self.window.has_missed);
