@@ -19,6 +19,10 @@ pub struct Fills {
     pub only_unties: bool,
     /// Whether whom it is about is there afterwards: `None` when it makes nobody and takes nobody away.
     pub presence: Option<bool>,
+    /// Whether nothing is left of whom it is about, so that nothing older is to be said of who comes later.
+    pub erases: bool,
+    /// The step that is finished when the values are written, though the rest is not; or may have been.
+    pub values_step: Option<&'static str>,
 }
 
 impl Fills {
@@ -32,6 +36,8 @@ impl Fills {
         tags: None,
         only_unties: false,
         presence: None,
+        erases: false,
+        values_step: None,
     };
 
     /// Writes values of a company, and nothing more.

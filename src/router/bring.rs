@@ -12,7 +12,7 @@ use super::pace::Ended;
 use super::passed::{Past, spare_newer};
 use super::under_way::Attempting;
 use super::{Connection, Surroundings, wait_for_store};
-use crate::action::{Kind, Warning};
+use crate::action::{Fills, Kind, Warning};
 use crate::delivery::{Delivery, Id, Progress, Status, Steps};
 use crate::destination::{Ahead, Notes};
 use crate::instant::Timestamp;
@@ -51,7 +51,7 @@ pub(super) async fn bring(
     surroundings: &Surroundings,
     Begin { id, owed, behind, outside, follows, past, last_of, standstills, .. }: Begin,
 ) -> Finished {
-    let past = Past { past, last_of };
+    let past = Arc::new(Past { past, last_of });
     // Before it is looked whether it was removed: who removes it looks afterwards whether it is under way.
     let _attempting = surroundings.under_way.begin(id.position);
     let held = owed.as_deref().map_or(0, size);
@@ -62,7 +62,7 @@ pub(super) async fn bring(
     if outside {
         left_out = spare_newer(&mut owed, connection, &**store, (surroundings.clock)()).await;
         if owed.progress.status.is_settled() {
-            return end(owed, past.ending(&connection.name, true), (connection, &**store, surroundings), held).await;
+            return end(owed, &past, (connection, &**store, surroundings), held).await;
         }
     }
     let ahead = follows.then(|| ahead(connection, &owed));
@@ -73,7 +73,7 @@ pub(super) async fn bring(
     if load.close() {
         write(&**store, &[(id, &load.owed.progress)], Passing::default()).await;
     }
-    let notebook = Notebook { store: store.clone(), id, progress: load.owed.progress.clone() };
+    let notebook = Notebook::of(&load.owed, connection, store, &past);
     let place = Place { outside, follows, standstills: &standstills };
     let mut attempted = attempt(connection, load, place, surroundings, Arc::new(notebook)).await;
     if let Some(story) = attempted.owed.progress.story.last_mut() {
@@ -81,8 +81,9 @@ pub(super) async fn bring(
     }
     let all = || std::iter::once(&attempted.owed).chain(&attempted.carried);
     let settlements: Vec<_> = all().map(|one| (one.id, &one.progress)).collect();
-    let fills = |action: &str| connection.fills(action).is_some();
-    write(&**store, &settlements, past.passing(&connection.name, fills, &attempted)).await;
+    let Owed { delivery, progress, .. } = &attempted.owed;
+    let wrote = past.wrote(id, delivery, progress, |action| connection.fills(action));
+    write(&**store, &settlements, past.passing(&connection.name, &wrote, attempted.next == Next::Settled)).await;
     all().for_each(|one| surroundings.live.delivery(one));
     if attempted.next == Next::Settled {
         all().for_each(|one| connection.count_settled(one));
@@ -130,11 +131,11 @@ async fn put_aside(mut owed: Owed, store: &dyn Store, surroundings: &Surrounding
 /// Writes down that a delivery has ended without a further attempt.
 async fn end(
     owed: Owed,
-    passing: Passing<'_>,
+    past: &Past,
     (connection, store, surroundings): (&Connection, &dyn Store, &Surroundings),
     held: usize,
 ) -> Finished {
-    write(store, &[(owed.id, &owed.progress)], passing).await;
+    write(store, &[(owed.id, &owed.progress)], past.passing(&connection.name, &[], true)).await;
     surroundings.live.delivery(&owed);
     connection.count_settled(&owed);
     Finished::unmade(owed.id, (surroundings.clock)(), held)
@@ -233,13 +234,42 @@ struct Notebook {
     store: Arc<dyn Store>,
     id: Id,
     progress: Progress,
+    /// Of one that goes past older ones, what is needed to tell what it has written by then.
+    passes: Option<Passes>,
+}
+
+struct Passes {
+    past: Arc<Past>,
+    delivery: Delivery,
+    fills: Option<&'static Fills>,
+}
+
+impl Notebook {
+    fn of(
+        Owed { id, delivery, progress }: &Owed,
+        connection: &Connection,
+        store: &Arc<dyn Store>,
+        past: &Arc<Past>,
+    ) -> Notebook {
+        let passes =
+            || Passes { past: past.clone(), delivery: delivery.clone(), fills: connection.fills(&delivery.action) };
+        let passes = (!past.past.is_empty()).then(passes);
+        Notebook { store: store.clone(), id: *id, progress: progress.clone(), passes }
+    }
 }
 
 impl Notes for Notebook {
     fn note(&self, steps: Steps) -> BoxFuture<'_, ()> {
         let mut progress = self.progress.clone();
         progress.steps.extend(steps);
-        Box::pin(async move { write(&*self.store, &[(self.id, &progress)], Passing::default()).await })
+        Box::pin(async move {
+            let settlement = [(self.id, &progress)];
+            let Some(Passes { past, delivery, fills }) = &self.passes else {
+                return write(&*self.store, &settlement, Passing::default()).await;
+            };
+            let wrote = past.wrote(self.id, delivery, &progress, |_| *fills);
+            write(&*self.store, &settlement, past.passing(&delivery.destination, &wrote, false)).await;
+        })
     }
 }
 

@@ -131,7 +131,7 @@ impl Follower {
         let (last_words, stopped) = (LastWords(self.over.clone()), self.stopped.clone());
         self.stages.spawn(async move {
             let _last_words = last_words;
-            stage.run(stopped).await;
+            Box::pin(stage.run(stopped)).await;
         });
         self.lines.push(Line { connection, inbox, is_on: true });
     }

@@ -3,18 +3,19 @@
 //! # Why
 //! What waits for a contact lets others of its person pass, because the one that makes the contact may be among them. When it
 //! goes at last it would put its old values over theirs, and put a tag on that they have taken off. So what a call writes on its
-//! way past is noted with its settlement, and the older one is sent without it.
+//! way past is noted with its settlement, thing by thing, and the older one is sent without it.
+//!
+//! Who passes whom is told by the keys that both share, as order is.
 
-use super::attempt::{Attempted, Next};
-use super::replay::Known;
+use super::replay::{Known, wrote};
 use super::{Connection, wait_for_store};
-use crate::action::Warning;
-use crate::delivery::{Progress, Status};
-use crate::destination::CONTACT_AWAITED;
+use crate::action::{Fills, Warning};
+use crate::delivery::{Delivery, Id, Progress};
 use crate::instant::Timestamp;
-use crate::store::{Owed, Passing, Store};
+use crate::store::{Owed, Passing, Store, Wrote};
 
-/// What has to be noted or forgotten with an attempt.
+/// What an attempt has to do with others of its person that wait outside, or wait no longer.
+#[derive(Debug, Default)]
 pub(super) struct Past {
     /// See [`super::conductor::Begin::past`].
     pub(super) past: Vec<u64>,
@@ -23,32 +24,25 @@ pub(super) struct Past {
 }
 
 impl Past {
-    /// Of an attempt that has ended. `fills`: whether an action leaves something that an older call could undo.
-    pub(super) fn passing<'p>(
-        &'p self,
-        destination: &'p str,
-        fills: impl FnOnce(&str) -> bool,
-        attempted: &Attempted,
-    ) -> Passing<'p> {
-        let Owed { delivery, progress, .. } = &attempted.owed;
-        let writes = !self.past.is_empty() && has_written(progress) && fills(&delivery.action);
-        let under = if writes { &*self.past } else { &[] };
-        Passing { under, ..self.ending(destination, attempted.next == Next::Settled) }
+    /// What is to be noted of a delivery by older ones that it went past. `fills`: what its action leaves, if anything.
+    pub(super) fn wrote(
+        &self,
+        id: Id,
+        delivery: &Delivery,
+        progress: &Progress,
+        fills: impl FnOnce(&str) -> Option<&'static Fills>,
+    ) -> Vec<Wrote> {
+        match self.past.is_empty() {
+            true => Vec::new(),
+            false => {
+                fills(&delivery.action).map_or(Vec::new(), |fills| wrote(id, delivery, progress, fills, &self.past))
+            }
+        }
     }
 
-    /// Of one of which nothing was attempted.
-    pub(super) fn ending<'p>(&'p self, destination: &'p str, is_settled: bool) -> Passing<'p> {
-        let forget = if is_settled { &*self.last_of } else { &[] };
-        Passing { destination, under: &[], forget }
-    }
-}
-
-/// Whether some of what it says is as it says, as far as anybody knows. What waits behind the older one does that again.
-fn has_written(progress: &Progress) -> bool {
-    match &progress.status {
-        Status::Delivered { .. } | Status::Skipped { .. } => true,
-        Status::Waiting { reason, .. } if reason == CONTACT_AWAITED => false,
-        Status::Waiting { .. } | Status::Pending | Status::DeadLetter { .. } => !progress.steps.is_empty(),
+    /// The same with what is to be forgotten, when it has ended.
+    pub(super) fn passing<'p>(&'p self, destination: &'p str, wrote: &'p [Wrote], is_settled: bool) -> Passing<'p> {
+        Passing { destination, wrote, forget: if is_settled { &self.last_of } else { &[] } }
     }
 }
 
@@ -61,17 +55,18 @@ pub(super) async fn spare_newer(
     now: Timestamp,
 ) -> Vec<Warning> {
     let Some(fills) = connection.fills(&owed.delivery.action) else { return Vec::new() };
-    let newer = loop {
-        match store.passed(&connection.name, &owed.delivery.keys, owed.id).await {
-            Ok(newer) => break newer,
+    let passed = loop {
+        match store.passed(&connection.name, &owed.delivery.keys).await {
+            Ok(passed) => break passed,
             Err(error) => wait_for_store(&error).await,
         }
     };
-    if newer.is_empty() {
+    if passed.is_empty() {
         return Vec::new();
     }
-    let (of, before) = (owed.delivery.stands_at(owed.id), owed.delivery.warnings.len());
-    let known = Known::of(&owed.delivery.keys, &newer, connection);
+    let of = Id { position: owed.delivery.stands_at(owed.id), number: owed.id.number };
+    let before = owed.delivery.warnings.len();
+    let known = Known::of(&owed.delivery.destination, passed);
     known.fill(of, &mut owed.delivery, &mut owed.progress, fills, now);
     owed.delivery.warnings.split_off(before)
 }

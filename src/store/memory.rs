@@ -1,6 +1,6 @@
 //! A store in memory, for tests and trials: the same behaviour, nothing on disk.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -12,7 +12,7 @@ use super::backlog::{Backlog, Change};
 use super::removal::{Removal, changed};
 use super::{
     Accepted, Error, Filter, Job, Kind, Open, Opening, Owed, Page, Passing, Removed, Result, Routed, Settings, Stats,
-    Store, Stored,
+    Store, Stored, Wrote,
 };
 use crate::delivery::{Delivery, Id, Position, Progress, Status};
 use crate::event::{Event, Person};
@@ -46,8 +46,8 @@ struct Shelf {
     routed: Position,
     dead_letters: u64,
     jobs: BTreeMap<u64, String>,
-    /// By destination and key, what was settled past older ones.
-    passed: BTreeSet<(Arc<str>, u64, Id)>,
+    /// By destination, key and thing, what was written past older ones.
+    passed: BTreeMap<(Arc<str>, u64, String), Wrote>,
 }
 
 impl Memory {
@@ -121,22 +121,20 @@ impl Store for Memory {
         self.with(|shelf| {
             for (id, progress) in settlements {
                 if shelf.settle(id, progress) {
-                    shelf.passed.extend(passing.under.iter().map(|key| (passing.destination.into(), *key, id)));
+                    passing.wrote.iter().filter(|wrote| wrote.by == id).for_each(|wrote| shelf.note(&passing, wrote));
                 }
             }
             if !passing.forget.is_empty() {
                 let Passing { destination, forget, .. } = passing;
-                shelf.passed.retain(|(to, key, _)| **to != *destination || !forget.contains(key));
+                shelf.passed.retain(|(to, key, _), _| **to != *destination || !forget.contains(key));
             }
         })
     }
 
-    fn passed(&self, destination: &str, keys: &[u64], after: Id) -> BoxFuture<'_, Result<Vec<Owed>>> {
+    fn passed(&self, destination: &str, keys: &[u64]) -> BoxFuture<'_, Result<Vec<Wrote>>> {
         self.with(|shelf| {
-            let is_meant = |to: &str, key, id| to == destination && keys.contains(key) && id > after;
-            let meant = shelf.passed.iter().filter(|(to, key, id)| is_meant(to, key, *id));
-            let ids: BTreeSet<Id> = meant.map(|(.., id)| *id).collect();
-            ids.into_iter().filter_map(|id| Some(owed(id, shelf.deliveries.get(&id)?))).collect()
+            let is_meant = |(to, key, _): &(Arc<str>, u64, String)| **to == *destination && keys.contains(key);
+            shelf.passed.iter().filter(|(slot, _)| is_meant(slot)).map(|(_, wrote)| wrote.clone()).collect()
         })
     }
 
@@ -318,7 +316,7 @@ impl Shelf {
                 (true, false) => removed.ended += 1,
             }
         }
-        self.passed.retain(|(.., id)| id.position != position);
+        self.passed.retain(|_, wrote| wrote.by.position != position);
         if self.events.remove(&position).is_some() {
             removed.events += 1;
             if position > self.routed {
@@ -366,10 +364,20 @@ impl Shelf {
         (had - self.events.len() - self.deliveries.len()) as u64
     }
 
+    fn note(&mut self, passing: &Passing<'_>, wrote: &Wrote) {
+        let slot = (passing.destination.into(), wrote.key, wrote.thing.clone());
+        let known = self.passed.entry(slot).or_insert_with(|| wrote.clone());
+        if wrote.stands_at >= known.stands_at {
+            *known = wrote.clone();
+        }
+    }
+
     fn trim_passed(&mut self) {
-        let mut open = self.deliveries.iter().filter(|(_, (_, progress))| !progress.status.is_settled());
-        let first = open.next().map(|(id, _)| *id);
-        self.passed.retain(|(.., id)| first.is_some_and(|first| *id >= first));
+        let mut first: HashMap<Arc<str>, Id> = HashMap::new();
+        for (id, (delivery, _)) in self.deliveries.iter().filter(|(_, (_, progress))| !progress.status.is_settled()) {
+            first.entry(delivery.destination.clone()).or_insert(*id);
+        }
+        self.passed.retain(|(to, ..), wrote| first.get(to).is_some_and(|first| wrote.by >= *first));
     }
 
     fn forget(&mut self, before: Timestamp) -> u64 {

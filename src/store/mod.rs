@@ -195,13 +195,28 @@ pub struct Open {
     pub accepted_at: Timestamp,
 }
 
+/// One thing of a person that a delivery has written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrote {
+    /// By which key of the person.
+    pub key: u64,
+    /// What, in the words of whoever noted it.
+    pub thing: String,
+    /// A hash of the value.
+    pub value: u64,
+    /// The delivery.
+    pub by: Id,
+    /// Where it stands in the order of calls: [`Delivery::stands_at`], and its number.
+    pub stands_at: Id,
+}
+
 /// What settlements leave to be known by older deliveries of the same people that wait outside their lines.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Passing<'p> {
     /// Where all of it goes.
     pub destination: &'p str,
-    /// Keys of people under which [`Store::passed`] finds the settled deliveries from now on.
-    pub under: &'p [u64],
+    /// What has been written past them. Of one thing only the newest is kept.
+    pub wrote: &'p [Wrote],
     /// Keys under which nothing waits any more, so that nobody asks.
     pub forget: &'p [u64],
 }
@@ -298,9 +313,9 @@ pub trait Store: Send + Sync + 'static {
     /// The same, together with what older deliveries of the same people have to know of it.
     fn settle_passing(&self, settlements: &[(Id, &Progress)], passing: Passing<'_>) -> BoxFuture<'_, Result<()>>;
 
-    /// Deliveries to a destination above `after` that were settled past older ones under one of these keys, in order. Known
-    /// while anything older is open, and nobody has said that they be forgotten.
-    fn passed(&self, destination: &str, keys: &[u64], after: Id) -> BoxFuture<'_, Result<Vec<Owed>>>;
+    /// What deliveries to a destination have written past older ones of people with one of these keys. Known while anything
+    /// older is owed to that destination, and nobody has said that it be forgotten.
+    fn passed(&self, destination: &str, keys: &[u64]) -> BoxFuture<'_, Result<Vec<Wrote>>>;
 
     /// Replaces what is owed, and its progress; those that are gone are ignored.
     fn amend(&self, owed: Vec<Owed>) -> BoxFuture<'_, Result<()>>;

@@ -12,9 +12,11 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 use interline::delivery::{Delivery, Id, Position};
 use interline::event::{Person, Replay};
-use interline::store::{Accepted, Error, Filter, Job, Owed, Passing, Removed, Store};
+use interline::store::{Accepted, Error, Filter, Job, Owed, Passing, Removed, Store, Wrote};
 
-use fixture::{Place, accept, at, delivery, each, event, id, messages, now, pending, route, settled, text, waiting};
+use fixture::{
+    Place, accept, at, delivery, each, event, id, messages, now, pending, route, settled, text, waiting, wrote,
+};
 use lists::check_list;
 
 #[tokio::test]
@@ -200,43 +202,52 @@ fn check_backlog(store: &dyn Store, website: u64, backend: u64, dead_letters: u6
 }
 
 #[tokio::test]
-async fn what_was_settled_past_older_ones_is_known_while_they_are_open() {
+async fn what_was_written_past_older_ones_is_known_while_they_are_open() {
     each(async |place: Place| {
         let store = place.open();
         accept(&*store, "website", &["a", "b", "c", "d", "e"]).await;
         let one = |position, to| route(position, vec![(delivery("website", to), pending())]);
         store.route(&[1, 2, 3, 4].map(|position| one(position, "intercom"))).await.unwrap();
         store.route(&[one(5, "other")]).await.unwrap();
-        let under = |destination, under| Passing { destination, under, forget: &[] };
-        let (both, second) = (&[u64::MAX, 2][..], &[2][..]);
-        store.settle_passing(&[(id(3, 0), &settled("delivered"))], under("intercom", both)).await.unwrap();
-        store.settle_passing(&[(id(2, 0), &waiting(3, false))], under("intercom", second)).await.unwrap();
-        store.settle_passing(&[(id(5, 0), &settled("skipped"))], under("other", both)).await.unwrap();
-        store.settle_passing(&[(id(9, 0), &settled("delivered"))], under("intercom", both)).await.unwrap();
-        let store = place.reopen(store).await;
-        let passed = async |to: &str, keys: &[u64], after| {
-            let found = store.passed(to, keys, after).await.unwrap();
-            found.into_iter().map(|owed| (owed.id, owed.progress.status.name())).collect::<Vec<_>>()
+        let settle = async |store: &dyn Store, position, progress, destination, wrote: &[Wrote]| {
+            let passing = Passing { destination, wrote, forget: &[] };
+            store.settle_passing(&[(id(position, 0), &progress)], passing).await.unwrap();
         };
-        let (waits, ended) = ((id(2, 0), "waiting"), (id(3, 0), "delivered"));
-        assert_eq!(passed("intercom", &[u64::MAX, 2, 3], id(1, 0)).await, [waits, ended]);
-        assert_eq!(passed("intercom", both, id(2, 0)).await, [ended], "what is newer");
-        assert_eq!(passed("intercom", &[3], id(1, 0)).await, []);
-        assert_eq!(passed("other", second, id(1, 0)).await, [(id(5, 0), "skipped")]);
+        let (both, ended) = ([u64::MAX, 2], || settled("delivered"));
+        settle(&*store, 3, ended(), "intercom", &[wrote(u64::MAX, "name", 3, 3), wrote(2, "name", 3, 3)]).await;
+        // What is older is not noted, and neither is what is not said to be of this one, or gone.
+        settle(&*store, 2, waiting(3, false), "intercom", &[wrote(2, "name", 2, 2), wrote(2, "phone", 2, 2)]).await;
+        settle(&*store, 5, ended(), "other", &[wrote(2, "name", 5, 5), wrote(2, "phone", 4, 4)]).await;
+        settle(&*store, 9, ended(), "intercom", &[wrote(2, "name", 9, 9)]).await;
+        let store = place.reopen(store).await;
+        let passed = async |store: &dyn Store, to: &str, keys: &[u64]| {
+            let mut found = store.passed(to, keys).await.unwrap();
+            found.sort_by_key(|wrote| (wrote.by, wrote.key));
+            found
+        };
+        let (phone, name, far) = (wrote(2, "phone", 2, 2), wrote(2, "name", 3, 3), wrote(u64::MAX, "name", 3, 3));
+        let all = [phone.clone(), name.clone(), far.clone()];
+        assert_eq!(passed(&*store, "intercom", &[u64::MAX, 2, 3]).await, all);
+        assert_eq!(passed(&*store, "intercom", &[3]).await, []);
+        assert_eq!(passed(&*store, "other", &both).await, [wrote(2, "name", 5, 5)]);
         store.trim(now(0)).await.unwrap();
-        assert_eq!(passed("intercom", both, id(1, 0)).await, [waits, ended], "the first is open");
+        assert_eq!(passed(&*store, "intercom", &both).await, all, "the first is open");
+        assert_eq!(passed(&*store, "other", &both).await, [], "nothing is owed there");
+        // One that is delivered again is as old as it was.
+        settle(&*store, 4, ended(), "intercom", &[wrote(2, "name", 4, 1), wrote(2, "phone", 4, 2)]).await;
+        let phone = wrote(2, "phone", 4, 2);
+        assert_eq!(passed(&*store, "intercom", &[2]).await, [name, phone.clone()]);
         store.remove(vec![Position(3)]).await.unwrap();
-        assert_eq!(passed("intercom", both, id(1, 0)).await, [waits]);
-        let forget = Passing { destination: "intercom", under: &[], forget: second };
-        store.settle_passing(&[(id(1, 0), &settled("delivered"))], forget).await.unwrap();
-        assert_eq!(passed("intercom", both, id(1, 0)).await, []);
-        assert_eq!(passed("other", both, id(1, 0)).await, [(id(5, 0), "skipped")], "of another destination");
-        store.settle_passing(&[(id(4, 0), &settled("delivered"))], under("intercom", both)).await.unwrap();
+        assert_eq!(passed(&*store, "intercom", &both).await, [phone]);
+        let forget = Passing { destination: "intercom", wrote: &[], forget: &[2] };
+        store.settle_passing(&[(id(1, 0), &ended())], forget).await.unwrap();
+        assert_eq!(passed(&*store, "intercom", &both).await, []);
+        settle(&*store, 4, ended(), "intercom", &[wrote(2, "name", 4, 4)]).await;
         store.trim(now(0)).await.unwrap();
-        assert_eq!(passed("intercom", both, id(1, 0)).await, [(id(4, 0), "delivered")]);
-        store.settle(&[(id(2, 0), &settled("delivered"))]).await.unwrap();
+        assert_eq!(passed(&*store, "intercom", &both).await, [wrote(2, "name", 4, 4)]);
+        store.settle(&[(id(2, 0), &ended())]).await.unwrap();
         store.trim(now(0)).await.unwrap();
-        assert_eq!((passed("intercom", both, id(1, 0)).await, passed("other", both, id(1, 0)).await), (vec![], vec![]));
+        assert_eq!(passed(&*store, "intercom", &both).await, []);
     })
     .await;
 }

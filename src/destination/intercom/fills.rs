@@ -5,6 +5,7 @@
 //! workspace is not here (tags that are made, renamed and deleted), nor what nothing newer can be undone by (events,
 //! tickets, merging), nor requests of which nobody knows what they do.
 
+use super::actions::{create_contact, identify_company, identify_contact};
 use crate::action::{Does, Fills, Tie};
 
 const TAGS: Tie = Tie { to: &["tags"], fields: &["tags"], does: Does::Ties };
@@ -26,6 +27,7 @@ pub const IDENTIFY_CONTACT: Fills = Fills {
     }),
     tags: Some(TAGS),
     presence: Some(true),
+    values_step: Some(identify_contact::BROUGHT),
     ..Fills::PERSON
 };
 
@@ -40,12 +42,18 @@ pub const IDENTIFY_COMPANY: Fills = Fills {
     tags: Some(TAGS),
     only_unties: true,
     presence: Some(true),
+    values_step: Some(identify_company::WRITTEN),
     ..Fills::COMPANY
 };
 
 /// Makes a contact.
-pub const CREATE_CONTACT: Fills =
-    Fills { identity: &["external_id", "role"], names: &["email"], presence: Some(true), ..Fills::PERSON };
+pub const CREATE_CONTACT: Fills = Fills {
+    identity: &["external_id", "role"],
+    names: &["email"],
+    presence: Some(true),
+    values_step: Some(create_contact::ASKED),
+    ..Fills::PERSON
+};
 
 /// Changes a contact that is there.
 pub const UPDATE_CONTACT: Fills =
@@ -54,9 +62,12 @@ pub const UPDATE_CONTACT: Fills =
 /// Takes a contact out of the archive.
 pub const UNARCHIVE_CONTACT: Fills = Fills { identity: &["id"], presence: Some(true), ..Fills::PERSON };
 
-/// Archives a contact, or deletes it.
-pub const REMOVE_CONTACT: Fills =
+/// Archives a contact.
+pub const ARCHIVE_CONTACT: Fills =
     Fills { identity: &["id", "external_id", "email"], presence: Some(false), ..Fills::PERSON };
+
+/// Deletes a contact.
+pub const DELETE_CONTACT: Fills = Fills { erases: true, ..ARCHIVE_CONTACT };
 
 /// Makes a company or updates it.
 pub const CREATE_COMPANY: Fills = Fills { identity: &["company_id"], presence: Some(true), ..Fills::COMPANY };
@@ -65,7 +76,7 @@ pub const CREATE_COMPANY: Fills = Fills { identity: &["company_id"], presence: S
 pub const UPDATE_COMPANY: Fills = Fills { identity: &["id", "company_id"], ..Fills::COMPANY };
 
 /// Deletes a company.
-pub const DELETE_COMPANY: Fills = Fills { presence: Some(false), ..UPDATE_COMPANY };
+pub const DELETE_COMPANY: Fills = Fills { presence: Some(false), erases: true, ..UPDATE_COMPANY };
 
 /// Puts a contact in a company.
 pub const ATTACH_COMPANY: Fills =

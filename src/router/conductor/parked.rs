@@ -73,7 +73,7 @@ impl Conductor {
     /// Whether a newer event of the same person is being attempted in its line: what that one writes must be known first.
     /// Then it is called again when that attempt has ended.
     fn waits_for_newer(&mut self, id: Id) -> bool {
-        let newer = |key| self.lanes.first(key).filter(|position| *position > id.position);
+        let newer = |key| self.lanes.first(key).filter(|position| *position >= id.position);
         let newer = people(&self.parked[&id].keys).filter_map(newer).find(|position| self.is_under_way(*position));
         newer.inspect(|position| self.held_up.entry(*position).or_default().push(id)).is_some()
     }
@@ -87,10 +87,10 @@ impl Conductor {
 
     /// The keys of people of whom an older one stands outside.
     pub(super) fn goes_past(&self, position: Position) -> Vec<u64> {
-        let first = Id { position, number: 0 };
-        let is_older = |key: &u64| {
-            self.outside.first(*key).is_some_and(|id| id < first) || self.window.is_parked_before(*key, first)
-        };
+        let own = self.own(position);
+        // One that was opened again stands where it joined.
+        let is_older =
+            |key: &u64| self.outside.line(*key).any(|id| id < own) || self.window.is_parked_before(*key, own);
         people(&self.turns[&position].keys).filter(is_older).collect()
     }
 
@@ -123,10 +123,16 @@ impl Conductor {
     /// behind another such is not: what both wait for may be this very event.
     /// One that `follows` such waits only while it is being attempted.
     pub(super) fn older_on_its_way(&self, position: Position, follows: bool) -> Option<Id> {
-        let first = |key| self.outside.first(key).filter(|id| id.position < position);
+        let own = self.own(position);
+        let first = |key| self.outside.first(key).filter(|id| *id < own);
         let is_called = |id: Id| self.outside.has_turn(id) && !self.parked[&id].resting;
         let on_its_way = |id: Id| if follows { self.under_way.contains(&id) } else { is_called(id) };
         people(&self.turns[&position].keys).filter_map(first).find(|id| on_its_way(*id))
+    }
+
+    /// The delivery of an event that has its turn.
+    fn own(&self, position: Position) -> Id {
+        self.turns[&position].deliveries.front().expect("a turn has deliveries").0
     }
 
     /// Whether an older call about the same person and the same company is parked: this one undoes or changes what that

@@ -8,6 +8,7 @@ use crate::router::PaceSettings;
 use crate::router::bring::Finished;
 
 mod due;
+mod past;
 
 const T: Timestamp = Timestamp::UNIX_EPOCH;
 

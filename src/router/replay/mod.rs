@@ -34,7 +34,7 @@ pub use job::{Job, State, WaitsFor};
 pub use wish::Wish;
 #[cfg(test)]
 pub(super) use written::WRITTEN_SINCE;
-pub(super) use written::{Known, Written, filling};
+pub(super) use written::{Known, Written, filling, wrote};
 
 /// Events that are read at once.
 const STEP: usize = 500;

@@ -9,7 +9,7 @@ use crate::delivery::key;
 
 /// One thing that calls write, of a person or a company.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Thing {
+pub(in crate::router) enum Thing {
     /// A field.
     Field(String),
     /// A member of a field.
@@ -20,6 +20,28 @@ pub(super) enum Thing {
     Tag(String),
     /// Whether they are there.
     Presence,
+    /// Everything that was said of them: it is gone.
+    All,
+}
+
+impl Thing {
+    /// Its name in the store; different for different things.
+    pub(super) fn name(&self) -> String {
+        let [sort, name, member] = match self {
+            Thing::Field(name) => ["field", name, ""],
+            Thing::Member(name, member) => ["member", name, member],
+            Thing::Company(field, name) => ["company", field, name],
+            Thing::Tag(name) => ["tag", name, ""],
+            Thing::Presence => ["presence", "", ""],
+            Thing::All => ["all", "", ""],
+        };
+        serde_json::json!([sort, name, member]).to_string()
+    }
+
+    /// Whether it is a value, and so written with the others; tags and companies may be given one by one.
+    pub(super) fn is_value(&self) -> bool {
+        matches!(self, Thing::Field(_) | Thing::Member(..) | Thing::Presence)
+    }
 }
 
 impl fmt::Display for Thing {
@@ -29,13 +51,13 @@ impl fmt::Display for Thing {
             Thing::Member(name, member) => write!(f, "{name}.{member}"),
             Thing::Company(field, _) => f.write_str(field),
             Thing::Tag(name) => write!(f, "tags.{name}"),
-            Thing::Presence => Ok(()),
+            Thing::Presence | Thing::All => Ok(()),
         }
     }
 }
 
 /// A thing, whose it is (by key), and what a call makes of it.
-pub(super) struct Part {
+pub(in crate::router) struct Part {
     pub(super) thing: Thing,
     pub(super) whose: u64,
     pub(super) value: Value,
@@ -48,6 +70,9 @@ pub(super) fn parts(payload: &Map<String, Value>, fills: &Fills, keys: &[u64]) -
     let mut parts = Parts(Vec::new());
     if let Some(presence) = fills.presence.filter(|_| !is_only_untying(payload, fills)) {
         parts.push(Thing::Presence, &owners, &presence.into());
+    }
+    if fills.erases {
+        parts.push(Thing::All, &owners, &Value::Null);
     }
     if let Some(tie) = &fills.company
         && let Some((field, name)) = tie.to.iter().find_map(|field| Some((*field, payload.get(*field)?.as_str()?)))
@@ -108,7 +133,7 @@ pub(super) fn remove(payload: &mut Map<String, Value>, thing: &Thing, fills: &Fi
             vec![thing.to_string()]
         }
         Thing::Field(name) => payload.remove(name).map(|_| name.clone()).into_iter().collect(),
-        Thing::Presence => Vec::new(),
+        Thing::Presence | Thing::All => Vec::new(),
     }
 }
 

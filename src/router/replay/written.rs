@@ -8,10 +8,12 @@
 //! memory.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::Hasher;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use siphasher::sip::SipHasher13;
 
 use crate::action::{Fills, Warning};
 use crate::delivery::by_hand::Deed;
@@ -19,9 +21,9 @@ use crate::delivery::{Delivery, Id, Position, Progress, Status};
 use crate::destination;
 use crate::instant::Timestamp;
 use crate::router::Connection;
-use crate::store::{self, Filter, Owed, Store};
+use crate::store::{self, Filter, Store, Wrote};
 
-use super::parts::{self, Thing, parts};
+use super::parts::{self, Part, Thing, parts};
 
 /// The reason of a delivery of which nothing is left, and the code of the warning about a field.
 pub(in crate::router) const WRITTEN_SINCE: &str = "written_since";
@@ -39,16 +41,16 @@ pub(in crate::router) struct Written(Arc<Mutex<Known>>);
 pub(in crate::router) struct Known {
     /// The keys that matter, each with the position from which on all is known.
     covered: HashMap<u64, u64>,
-    /// Who wrote a thing last.
-    last: HashMap<Slot, HashMap<Thing, Write>>,
+    /// Who wrote a thing last, by its name.
+    last: HashMap<Slot, HashMap<String, Write>>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Write {
     /// Where the call stands.
-    position: u64,
-    /// What was written, where it may be kept when it is the same.
-    value: Value,
+    stands_at: Id,
+    /// A hash of what was written, where it may be kept when it is the same.
+    value: u64,
 }
 
 /// Whose things: at a destination, of a person or a company by key.
@@ -124,7 +126,15 @@ impl Written {
         if known.concerns(delivery)
             && let Some(fills) = fills(connections, delivery)
         {
-            known.note(position, delivery, progress, fills);
+            let stands_at = Id { position: delivery.stands_at(Id { position, number: 0 }), number: 0 };
+            for part in written_parts(delivery, progress, fills, &delivery.keys, true) {
+                known.note(
+                    &delivery.destination,
+                    part.whose,
+                    part.thing.name(),
+                    Write { stands_at, value: hash(&part.value) },
+                );
+            }
         }
     }
 
@@ -138,19 +148,18 @@ impl Written {
         now: Timestamp,
     ) {
         if let Some(fills) = fills(connections, delivery) {
-            self.known().fill(of, delivery, progress, fills, now);
+            // What another delivery of the same event writes is as old.
+            self.known().fill(Id { position: of, number: u16::MAX }, delivery, progress, fills, now);
         }
     }
 }
 
 impl Known {
-    /// What these have written, as far as somebody with one of these keys is concerned.
-    pub(in crate::router) fn of(keys: &[u64], newer: &[Owed], connection: &Connection) -> Known {
-        let mut known = Known { covered: keys.iter().map(|key| (*key, 0)).collect(), last: HashMap::new() };
-        for Owed { id, delivery, progress } in newer {
-            if let Some(fills) = connection.fills(&delivery.action) {
-                known.note(id.position, delivery, progress, fills);
-            }
+    /// What was written past older calls to a destination.
+    pub(in crate::router) fn of(destination: &Arc<str>, passed: Vec<Wrote>) -> Known {
+        let mut known = Known::default();
+        for Wrote { key, thing, value, stands_at, .. } in passed {
+            known.note(destination, key, thing, Write { stands_at, value });
         }
         known
     }
@@ -159,26 +168,18 @@ impl Known {
         delivery.keys.iter().any(|key| self.covered.contains_key(key))
     }
 
-    fn note(&mut self, position: Position, delivery: &Delivery, progress: &Progress, fills: &'static Fills) {
-        let Ok(payload) = &delivery.payload else { return };
-        if !self.concerns(delivery) || !writes(progress) {
-            return;
-        }
-        let Ok(Value::Object(payload)) = serde_json::from_str(payload.get()) else { return };
-        let position = delivery.stands_at(Id { position, number: 0 }).0;
-        for part in parts(&payload, fills, &delivery.keys) {
-            let things = self.last.entry((delivery.destination.clone(), part.whose)).or_default();
-            let write = things.entry(part.thing).or_insert(Write { position: 0, value: Value::Null });
-            if position >= write.position {
-                *write = Write { position, value: part.value };
-            }
+    fn note(&mut self, destination: &Arc<str>, whose: u64, thing: String, write: Write) {
+        let things = self.last.entry((destination.clone(), whose)).or_default();
+        let known = things.entry(thing).or_insert(write);
+        if write.stands_at >= known.stands_at {
+            *known = write;
         }
     }
 
     /// Leaves out of a delivery that stands at `of` what newer calls have written, and ends it when nothing is left.
     pub(in crate::router) fn fill(
         &self,
-        of: Position,
+        of: Id,
         delivery: &mut Delivery,
         progress: &mut Progress,
         fills: &'static Fills,
@@ -206,47 +207,96 @@ impl Known {
     /// The things that newer calls have written. `None`: there is no other, or whom it is about has gone or come since.
     fn compare(
         &self,
-        of: Position,
+        of: Id,
         delivery: &Delivery,
         payload: &Map<String, Value>,
         fills: &Fills,
     ) -> Option<BTreeSet<Thing>> {
         let newer = |whose: u64, thing: &Thing| {
             let things = self.last.get(&(delivery.destination.clone(), whose))?;
-            things.get(thing).filter(|write| write.position > of.0)
+            things.get(&thing.name()).filter(|write| write.stands_at > of)
         };
-        let wanted = Value::Bool(fills.presence.unwrap_or(true));
-        let owners = parts::owners(payload, fills, &delivery.keys);
-        if owners.iter().any(|whose| newer(*whose, &Thing::Presence).is_some_and(|write| write.value != wanted)) {
+        let wanted = hash(&Value::Bool(fills.presence.unwrap_or(true)));
+        let has_gone = |whose: u64| {
+            let is_other = newer(whose, &Thing::Presence).is_some_and(|write| write.value != wanted);
+            is_other || newer(whose, &Thing::All).is_some()
+        };
+        if parts::owners(payload, fills, &delivery.keys).into_iter().any(has_gone) {
             return None;
         }
+        let says_who = fills.identity.iter().any(|field| payload.get(*field).is_some_and(|value| !value.is_null()));
         let (mut old, mut fresh, mut kept) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for part in parts(payload, fills, &delivery.keys) {
             let is_name = matches!(&part.thing, Thing::Field(name) if fills.names.contains(&&**name));
             match newer(part.whose, &part.thing) {
-                _ if part.thing == Thing::Presence => false,
+                _ if matches!(part.thing, Thing::Presence | Thing::All) => false,
+                // It says who is meant, and nothing else does.
+                None if is_name && !says_who => kept.insert(part.thing),
                 None => fresh.insert(part.thing),
                 // It also says who is meant, and nothing of it would change.
-                Some(write) if is_name && write.value == part.value => kept.insert(part.thing),
+                Some(write) if is_name && write.value == hash(&part.value) => kept.insert(part.thing),
                 Some(_) => old.insert(part.thing),
             };
         }
         // What any of the names it is known by has written is written.
         fresh.retain(|thing| !old.contains(thing) && !kept.contains(thing));
         // One that says only who is meant has nothing that could be old.
-        let is_any_left = !fresh.is_empty() || (old.is_empty() && kept.is_empty());
+        let is_any_left = !fresh.is_empty() || old.is_empty();
         is_any_left.then_some(old)
     }
 }
 
-/// Whether it has written, or is going to, what it says. Of a dead letter that finished some of its requests it is taken that
-/// these wrote: a company, where only the contact never came.
-fn writes(progress: &Progress) -> bool {
-    match &progress.status {
-        Status::DeadLetter { .. } => !progress.steps.is_empty(),
-        Status::Skipped { reason, .. } => !UNWRITTEN.contains(&&**reason),
-        Status::Pending | Status::Waiting { .. } | Status::Delivered { .. } => true,
+/// What a delivery has written of those whose keys these are, thing by thing; and what it is going to write, where that is asked
+/// for too. What its action left out of what it was given is not among it.
+pub(in crate::router) fn written_parts(
+    delivery: &Delivery,
+    progress: &Progress,
+    fills: &'static Fills,
+    keys: &[u64],
+    and_will: bool,
+) -> Vec<Part> {
+    let is_finished = |step| progress.steps.get(step).is_some_and(|came_to| !came_to.is_empty());
+    let (all, values) = match &progress.status {
+        Status::Delivered { .. } => (true, true),
+        Status::Skipped { reason, .. } => (!UNWRITTEN.contains(&&**reason), false),
+        Status::Pending | Status::Waiting { .. } if and_will => (true, true),
+        Status::Pending | Status::Waiting { .. } | Status::DeadLetter { .. } => {
+            (false, fills.values_step.is_some_and(is_finished))
+        }
+    };
+    let Ok(payload) = &delivery.payload else { return Vec::new() };
+    if !all && !values {
+        return Vec::new();
     }
+    let Ok(Value::Object(payload)) = serde_json::from_str(payload.get()) else { return Vec::new() };
+    let warnings = || progress.story.iter().flat_map(|attempt| &attempt.warnings);
+    let is_out = |warning: &&Warning| Warning::LEFT_OUT.contains(&&*warning.code);
+    let out: HashSet<&str> = warnings().filter(is_out).map(|warning| &*warning.field).collect();
+    let mut written = parts(&payload, fills, &delivery.keys);
+    written.retain(|part| keys.contains(&part.whose) && (all || part.thing.is_value()));
+    written.retain(|part| out.is_empty() || !out.contains(&*part.thing.to_string()));
+    written
+}
+
+/// The same, as it is noted for older calls that it went past.
+pub(in crate::router) fn wrote(
+    id: Id,
+    delivery: &Delivery,
+    progress: &Progress,
+    fills: &'static Fills,
+    keys: &[u64],
+) -> Vec<Wrote> {
+    let stands_at = Id { position: delivery.stands_at(id), number: id.number };
+    let noted =
+        |part: Part| Wrote { key: part.whose, thing: part.thing.name(), value: hash(&part.value), by: id, stands_at };
+    written_parts(delivery, progress, fills, keys, false).into_iter().map(noted).collect()
+}
+
+/// Of a value; equal for equal ones, also in another process.
+fn hash(value: &Value) -> u64 {
+    let mut hasher = SipHasher13::new();
+    hasher.write(value.to_string().as_bytes());
+    hasher.finish()
 }
 
 /// The actions whose calls only fill in, when they are repeated.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use crate::action::{Failure, Kind, Outcome};
+use crate::action::{Failure, Fills, Kind, Outcome};
 use crate::delivery::{Delivery, Exchange, Id, Steps};
 use crate::destination::{Ahead, Allowance, Performed, awaited};
 use crate::instant::Timestamp;
@@ -13,6 +13,8 @@ use crate::router::load::Load;
 
 /// Makes the contact of everybody it is about, and writes them.
 pub(super) const MAKES: &str = "makes";
+/// The same, and writes nothing.
+pub(super) const COMES: &str = "comes";
 /// Writes those it is about. Comes too early until one of them is known, if it is about anybody.
 pub(super) const NEEDS: &str = "needs";
 /// Writes the company it is about, if any; the rest is as with one that needs somebody.
@@ -26,12 +28,18 @@ pub(super) const SPOILT: &str = "spoilt";
 /// What a payload says that is never taken.
 const BAD_PAYLOAD: &str = r#"{"bad":true}"#;
 const PAYLOAD: &str = "{}";
+const MAKES_PAYLOAD: &str = r#"{"value":1}"#;
+/// It says more than what makes somebody.
+const NEEDS_PAYLOAD: &str = r#"{"value":1,"other":1}"#;
 
 /// The action of a deed, and its payload.
 pub(super) fn deed(does: &'static str) -> (&'static str, &'static str) {
     match does {
         SPOILT => (PLAIN, BAD_PAYLOAD),
         BAD => (BAD, BAD_PAYLOAD),
+        MAKES => (MAKES, MAKES_PAYLOAD),
+        COMES => (MAKES, PAYLOAD),
+        NEEDS => (NEEDS, NEEDS_PAYLOAD),
         does => (does, PAYLOAD),
     }
 }
@@ -45,9 +53,14 @@ pub(super) fn ahead(action: &str) -> Ahead {
     }
 }
 
-/// Whether an older call of an action would write over a newer one.
-pub(super) fn fills(action: &str) -> bool {
-    [MAKES, NEEDS].contains(&action)
+/// What an action leaves that an older call could write over.
+pub(super) fn fills(action: &str) -> Option<&'static Fills> {
+    const MAKING: Fills = Fills { presence: Some(true), values_step: Some(WRITTEN), ..Fills::PERSON };
+    match action {
+        MAKES => Some(&MAKING),
+        NEEDS => Some(&Fills::PERSON),
+        _ => None,
+    }
 }
 
 /// Whether a payload is never taken.
@@ -58,10 +71,11 @@ pub(super) fn is_bad(delivery: &Delivery) -> bool {
 /// One payload for two of an action; it is taken where both are.
 pub(super) fn merged(action: &str, older: &[u8], newer: &[u8]) -> Option<String> {
     let is_bad = [older, newer].contains(&BAD_PAYLOAD.as_bytes());
-    (action != BAD).then(|| if is_bad { BAD_PAYLOAD } else { PAYLOAD }.to_owned())
+    let same = || String::from_utf8_lossy(older).into_owned();
+    (action != BAD).then(|| if is_bad { BAD_PAYLOAD.to_owned() } else { same() })
 }
 
-/// The step after which the company is written.
+/// The step after which the company is written, or the person.
 const WRITTEN: &str = "written";
 
 /// What a company or a person was written with.
@@ -88,8 +102,8 @@ pub(super) struct Destination {
     contacts: BTreeSet<u64>,
     /// What was written of each company, in order.
     pub(super) companies: BTreeMap<u64, Vec<Write>>,
-    /// The same of each person.
-    pub(super) people: BTreeMap<u64, Vec<Write>>,
+    /// The same of each field of a person.
+    pub(super) people: BTreeMap<(u64, String), Vec<Write>>,
     /// How often each was done.
     pub(super) done: BTreeMap<Id, u32>,
     /// How often each was done and could not be known to be.
@@ -134,7 +148,7 @@ impl Destination {
                 Performed { allowance, ..self.answer(load, follows) }
             }
             // It goes down half-way.
-            7 if is_flaky && *load.owed.delivery.action == *WRITES => {
+            7 if is_flaky && [WRITES, MAKES].contains(&&*load.owed.delivery.action) => {
                 Performed { steps: self.write(load), ..failed(Kind::Unavailable, None) }
             }
             _ => self.answer(load, follows),
@@ -173,14 +187,32 @@ impl Destination {
     /// The part that needs nobody; what an earlier attempt wrote is not written again.
     fn write(&mut self, load: &Load) -> Steps {
         let owed = &load.owed;
-        let is_written = owed.progress.steps.contains_key(WRITTEN) || is_spoilt(load);
-        let company = owed.delivery.keys.iter().find(|key| *key % 2 == 1);
-        let Some(company) = company.filter(|_| *owed.delivery.action == *WRITES && !is_written) else {
+        if owed.progress.steps.contains_key(WRITTEN) || is_spoilt(load) {
             return Steps::new();
-        };
-        let values = load.ids().max().expect("a load brings one at least");
-        self.companies.entry(*company).or_default().push(Write { by: owed.id, values });
-        Steps::from([(WRITTEN.to_owned(), String::new())])
+        }
+        let written = Steps::from([(WRITTEN.to_owned(), "done".to_owned())]);
+        match (&*owed.delivery.action, companies(load).next()) {
+            (WRITES, Some(company)) => {
+                let write = Write { by: owed.id, values: newest(load) };
+                self.companies.entry(company).or_default().push(write);
+                written
+            }
+            (MAKES, _) => {
+                self.contacts.extend(people(load));
+                self.write_people(load);
+                written
+            }
+            _ => Steps::new(),
+        }
+    }
+
+    fn write_people(&mut self, load: &Load) {
+        let payload = load.payload().expect("what is written has a payload");
+        let fields: BTreeMap<String, u8> = serde_json::from_str(payload.get()).expect("it has fields");
+        let write = Write { by: load.owed.id, values: newest(load) };
+        for (person, field) in people(load).flat_map(|person| fields.keys().map(move |field| (person, field.clone()))) {
+            self.people.entry((person, field)).or_default().push(write);
+        }
     }
 
     fn take(&mut self, load: &Load, follows: bool) -> Result<(), Kind> {
@@ -188,22 +220,34 @@ impl Destination {
         if is_spoilt(load) {
             return Err(Kind::Rejected);
         }
-        let people = || owed.delivery.keys.iter().copied().filter(|key| key % 2 == 0);
         match &*owed.delivery.action {
             WRITES if follows => return Err(Kind::TooEarly),
-            NEEDS | WRITES if people().count() > 0 && !people().any(|key| self.contacts.contains(&key)) => {
+            // It is still to be put in the company.
+            MAKES if follows && companies(load).next().is_some() => return Err(Kind::TooEarly),
+            NEEDS | WRITES
+                if people(load).next().is_some() && !people(load).any(|key| self.contacts.contains(&key)) =>
+            {
                 return Err(Kind::TooEarly);
             }
-            MAKES => self.contacts.extend(people()),
+            NEEDS => self.write_people(load),
             _ => {}
-        }
-        if fills(&owed.delivery.action) {
-            let values = load.ids().max().expect("a load brings one at least");
-            people().for_each(|key| self.people.entry(key).or_default().push(Write { by: owed.id, values }));
         }
         load.ids().for_each(|id| *self.done.entry(id).or_default() += 1);
         Ok(())
     }
+}
+
+fn people(load: &Load) -> impl Iterator<Item = u64> {
+    load.owed.delivery.keys.iter().copied().filter(|key| key % 2 == 0)
+}
+
+fn companies(load: &Load) -> impl Iterator<Item = u64> {
+    load.owed.delivery.keys.iter().copied().filter(|key| key % 2 == 1)
+}
+
+/// The newest one of those that are brought.
+fn newest(load: &Load) -> Id {
+    load.ids().max().expect("a load brings one at least")
 }
 
 fn is_spoilt(load: &Load) -> bool {

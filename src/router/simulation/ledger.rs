@@ -8,7 +8,7 @@ use super::destination::deed;
 use crate::delivery::{Delivery, Id, Position, Progress, Status};
 use crate::instant::Timestamp;
 use crate::router::conductor::Joining;
-use crate::store::{Open, Owed, Passing};
+use crate::store::{Open, Owed, Passing, Wrote};
 
 /// An event that was accepted: whom it is about, and what its deliveries do, by the word that `destination` knows.
 #[derive(Debug, Clone)]
@@ -24,8 +24,8 @@ pub(super) struct Ledger {
     pub(super) routed: usize,
     pub(super) deliveries: BTreeMap<Id, Owed>,
     pub(super) removed: BTreeSet<Position>,
-    /// By key, what was settled past older ones.
-    passed: BTreeSet<(u64, Id)>,
+    /// What was written past older ones.
+    pub(super) passed: Vec<Wrote>,
     /// Dead letters that were opened again.
     pub(super) reopened: BTreeSet<Id>,
 }
@@ -54,24 +54,18 @@ impl Ledger {
         }
     }
 
-    /// Notes and forgets what was settled past older ones.
-    pub(super) fn pass(&mut self, id: Id, Passing { under, forget, .. }: Passing<'_>) {
-        if self.deliveries.contains_key(&id) {
-            self.passed.extend(under.iter().map(|key| (*key, id)));
-        }
-        self.passed.retain(|(key, _)| !forget.contains(key));
-    }
-
-    /// Whether something newer was settled past it.
-    pub(super) fn is_passed(&self, owed: &Owed) -> bool {
-        let is_newer = |(key, id): &(u64, Id)| *id > owed.id && owed.delivery.keys.contains(key);
-        self.passed.iter().any(is_newer)
+    /// Notes and forgets what was written past older ones.
+    pub(super) fn pass(&mut self, Passing { wrote, forget, .. }: Passing<'_>) {
+        let is_there = |wrote: &&Wrote| self.deliveries.contains_key(&wrote.by);
+        let noted: Vec<Wrote> = wrote.iter().filter(is_there).cloned().collect();
+        self.passed.extend(noted);
+        self.passed.retain(|wrote| !forget.contains(&wrote.key));
     }
 
     /// Takes an event out.
     pub(super) fn remove(&mut self, position: Position) {
         self.removed.insert(position);
-        self.passed.retain(|(_, id)| id.position != position);
+        self.passed.retain(|wrote| wrote.by.position != position);
         self.deliveries.retain(|id, _| id.position != position);
     }
 

@@ -107,11 +107,12 @@ fn check_companies(ledger: &Ledger, destination: &Destination) -> Result<(), Str
 
 /// Every person has what the newest of those says that wrote them; one that was opened again is older than it looks.
 fn check_people(ledger: &Ledger, destination: &Destination) -> Result<(), String> {
-    for (person, writes) in &destination.people {
-        let counts = |write: &&Write| ledger.deliveries.contains_key(&write.by) && !ledger.reopened.contains(&write.by);
+    for ((person, field), writes) in &destination.people {
+        let is_there = |id: &Id| ledger.deliveries.contains_key(id) && !ledger.reopened.contains(id);
+        let counts = |write: &&Write| is_there(&write.by) && is_there(&write.values);
         let values = || writes.iter().filter(counts).map(|write| write.values);
         if values().next_back() != values().max() {
-            return Err(format!("person {person} was written by {writes:?}, the newest not last"));
+            return Err(format!("{field} of person {person} was written by {writes:?}, the newest not last"));
         }
     }
     Ok(())
@@ -122,7 +123,7 @@ fn is_written_since(owed: &Owed, ledger: &Ledger) -> bool {
     let shares = |newer: &Owed| people(newer).any(|key| owed.delivery.keys.contains(&key));
     let is_done = |newer: &Owed| matches!(newer.progress.status, Status::Delivered { .. } | Status::Skipped { .. });
     let newer = ledger.deliveries.range(owed.id..).skip(1).map(|(_, newer)| newer);
-    let mut newer = newer.filter(|newer| fills(&newer.delivery.action) && is_done(newer));
+    let mut newer = newer.filter(|newer| fills(&newer.delivery.action).is_some() && is_done(newer));
     newer.any(shares) || !ledger.removed.is_empty()
 }
 

@@ -65,7 +65,7 @@ use self::writer::{Message, Writer};
 use super::removal::Removal;
 use super::{
     Accepted, Error, Filter, Job, Kind, Open, Opening, Owed, Page, Passing, Removed, Result, Routed, Settings, Stats,
-    Store, Stored, ago,
+    Store, Stored, Wrote, ago,
 };
 use crate::delivery::{Id, Position, Progress};
 use crate::event::{Event, Person};
@@ -256,9 +256,9 @@ impl Store for Sqlite {
         self.write(settle::Settle { settlements: settlements.collect(), passing })
     }
 
-    fn passed(&self, destination: &str, keys: &[u64], after: Id) -> BoxFuture<'_, Result<Vec<Owed>>> {
+    fn passed(&self, destination: &str, keys: &[u64]) -> BoxFuture<'_, Result<Vec<Wrote>>> {
         let (destination, keys) = (destination.to_owned(), keys.to_vec());
-        self.read(move |file| passed::passed(file, &destination, &keys, after))
+        self.read(move |file| passed::passed(file, &destination, &keys))
     }
 
     fn amend(&self, owed: Vec<Owed>) -> BoxFuture<'_, Result<()>> {

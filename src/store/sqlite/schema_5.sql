@@ -1,11 +1,15 @@
--- Version 5. Deliveries that were settled past older ones of the same person, which wait outside their lines: by destination and
--- the person's key, so that what these have written is not written over when those go.
+-- Version 5. What deliveries have written past older ones of the same person, which wait outside their lines, so that it is not
+-- written over when those go: by destination, the person's key and the thing. `value` is a hash; `id` is the delivery, and
+-- `stands_at` its place in the order of calls.
 CREATE TABLE passed (
     destination TEXT NOT NULL,
     key INTEGER NOT NULL,
+    thing TEXT NOT NULL,
+    value INTEGER NOT NULL,
     id INTEGER NOT NULL,
+    stands_at INTEGER NOT NULL,
     checksum INTEGER NOT NULL,
-    PRIMARY KEY (destination, key, id)
+    PRIMARY KEY (destination, key, thing)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX passed_by_id ON passed (id);

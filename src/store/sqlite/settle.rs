@@ -79,7 +79,7 @@ impl Work for Settle {
     type Answer = ();
 
     fn weight(&self) -> usize {
-        2 * self.settlements.len() + self.passing.under.len() + self.passing.forget.len()
+        2 * self.settlements.len() + self.passing.wrote.len() + self.passing.forget.len()
     }
 
     fn run(&self, group: &mut Group<'_>) -> rusqlite::Result<()> {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use interline::delivery::Status;
+use interline::delivery;
 use interline::router::Settings;
-use interline::sandbox;
+use interline::sandbox::{self, Effect, Fault, Status};
 use interline::store::Owed;
 use serde_json::{Value, json};
 
@@ -22,6 +22,11 @@ const MAPPINGS: &str = "\
   - { name: Untag, trigger: 'event = \"Untag\"', action: detach_tag, fields: { external_id: $.userId, name: $.properties.tag } }
   - { name: Join, trigger: 'event = \"Join\"', action: attach_company, fields: { external_id: $.userId, company_id: c-1 } }
   - { name: Leave, trigger: 'event = \"Leave\"', action: detach_company, fields: { external_id: $.userId, company_id: c-1 } }
+  - { name: Delete, trigger: 'event = \"Delete\"', action: delete_contact, fields: { external_id: $.userId } }
+  - name: Group
+    trigger: 'type = \"group\"'
+    action: identify_contact
+    fields: { external_id: $.userId, phone: $.traits.phone, tags: [seen], company_id: c-1 }
   - { name: Company, trigger: 'event = \"Company\"', action: create_company, fields: { company_id: c-1 } }
 ";
 const MILLIS: Duration = Duration::from_millis(1);
@@ -76,7 +81,7 @@ impl Desk {
 
 fn reason(owed: &Owed) -> &str {
     match &owed.progress.status {
-        Status::Skipped { reason, .. } => reason,
+        delivery::Status::Skipped { reason, .. } => reason,
         other => other.name(),
     }
 }
@@ -126,6 +131,42 @@ async fn what_a_newer_call_undid_is_not_done_later() {
     }
 }
 
+/// What was refused, or left out, is not written; and a part of a call that came to nothing neither.
+#[tokio::test(start_paused = true)]
+async fn what_a_newer_call_has_not_written_after_all_is_written_by_the_older_one() {
+    let desk = Desk::new().await;
+    let refused = Effect::Status(Status { status: 400, ..Status::default() });
+    desk.accept(track("Company", json!({}))).await;
+    desk.accept(track("Change", json!({ "name": "Old" }))).await;
+    desk.accept(track("Join", json!({}))).await;
+    // A lead that is refused; then one whose tag is.
+    desk.place.control.fault(Fault { count: 1, ..Fault::new("POST /contacts", refused.clone()) });
+    desk.accept(identify(json!({ "name": "Never" }))).await;
+    desk.place.control.fault(Fault { count: 1, ..Fault::new("POST /tags", refused) });
+    desk.accept(json!({ "type": "group", "userId": "u-1", "groupId": "c-9", "traits": { "phone": "+1 2" } })).await;
+    let state = desk.state().await;
+    let contact = &state["contacts"][0];
+    assert_eq!([&contact["name"], &contact["phone"]], [&json!("Old"), &json!("+1 2")], "{contact:#}");
+    assert_eq!(state["companies"][0]["members"].as_array().unwrap().len(), 1, "{state:#}");
+    let reasons = desk.engine.deliveries().await;
+    let reasons: Vec<_> = reasons.iter().map(reason).collect();
+    assert_eq!(reasons, ["delivered", "delivered", "delivered", "dead_letter", "dead_letter"]);
+    desk.end().await;
+}
+
+/// Nothing of before a deletion is said of who comes later.
+#[tokio::test(start_paused = true)]
+async fn what_came_before_a_deletion_does_not_come_after_it() {
+    let desk = Desk::new().await;
+    desk.accept(track("Change", json!({ "name": "Old" }))).await;
+    desk.accept(track("Delete", json!({}))).await;
+    desk.accept(track("Change", json!({ "phone": "+1 1" }))).await;
+    desk.accept(identify(json!({}))).await;
+    let contact = &desk.state().await["contacts"][0];
+    assert_eq!([&contact["name"], &contact["phone"]], [&json!(null), &json!("+1 1")], "{contact:#}");
+    desk.end().await;
+}
+
 /// Whatever is said of a contact before it is there: in the end the workspace holds what it would if it had been there all along.
 #[tokio::test(start_paused = true)]
 async fn who_comes_late_is_in_the_end_as_if_they_had_been_there() {
@@ -159,13 +200,14 @@ async fn who_comes_late_is_in_the_end_as_if_they_had_been_there() {
 
 fn draw(rng: &mut Rng, number: usize) -> Value {
     let value = format!("v{number}");
-    match rng.u8(..9) {
+    match rng.u8(..11) {
         0 => track("Change", json!({ "name": value })),
         1 => track("Change", json!({ "phone": value })),
         2 => track("Change", json!({ "name": value, "phone": value })),
         3 | 4 => track(rng.choice(["Tag", "Untag"]).unwrap(), json!({ "tag": rng.choice(["a", "b"]) })),
         5 | 6 => track(rng.choice(["Join", "Leave"]).unwrap(), json!({})),
-        7 => identify(json!({ "name": value })),
+        7 => json!({ "type": "group", "userId": "u-1", "groupId": "c-9", "traits": { "phone": value } }),
+        8 | 9 => identify(json!({ "name": value })),
         _ => identify(json!({ "phone": value })),
     }
 }

@@ -104,7 +104,7 @@ impl Store for Recorder {
         Box::pin(async { Ok(()) })
     }
 
-    fn passed(&self, _: &str, _: &[u64], _: Id) -> BoxFuture<'_, store::Result<Vec<Owed>>> {
+    fn passed(&self, _: &str, _: &[u64]) -> BoxFuture<'_, store::Result<Vec<store::Wrote>>> {
         Box::pin(async { Ok(Vec::new()) })
     }
 

@@ -7,7 +7,7 @@ use interline::delivery::{Attempt, Delivery, Exchange, Id, Position, Progress, S
 use interline::event::{Channel, Envelope, Event, Kind};
 use interline::instant::Timestamp;
 use interline::metrics::Metrics;
-use interline::store::{self, Accepted, Opening, Routed, STORES, Settings, Store};
+use interline::store::{self, Accepted, Opening, Routed, STORES, Settings, Store, Wrote};
 use tempfile::TempDir;
 
 /// Where one test keeps one kind of store.
@@ -184,4 +184,9 @@ pub fn story() -> Progress {
 /// A record as text, to compare.
 pub fn text(record: &impl serde::Serialize) -> String {
     serde_json::to_string(record).unwrap()
+}
+
+/// What the first delivery of an event has written, which stands at another.
+pub fn wrote(key: u64, thing: &str, by: u64, stands_at: u64) -> Wrote {
+    Wrote { key, thing: thing.to_owned(), value: u64::MAX - by, by: id(by, 0), stands_at: id(stands_at, 0) }
 }

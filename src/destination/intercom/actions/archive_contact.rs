@@ -29,7 +29,7 @@ pub struct ArchiveContact {
 impl Action for ArchiveContact {
     type Client = Client;
     const NAME: &'static str = "archive_contact";
-    const FILLS: Option<&'static Fills> = Some(&fills::REMOVE_CONTACT);
+    const FILLS: Option<&'static Fills> = Some(&fills::ARCHIVE_CONTACT);
 
     async fn perform(self, client: &Client) -> action::Result {
         let whom = Whom::new(&self.id, &self.external_id, &self.email);

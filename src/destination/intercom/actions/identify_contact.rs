@@ -116,7 +116,7 @@ impl Action for IdentifyContact {
 const LOOKS_MAX: u32 = 2;
 
 /// The step after which only tags and the company are left; it came to Intercom's id of the contact.
-const BROUGHT: &str = "contact_brought";
+pub const BROUGHT: &str = "contact_brought";
 
 /// The step after which only putting the contact in the company is left; it came to Intercom's id of the company.
 const COMPANY: &str = "company_there";

@@ -13,7 +13,7 @@ use crate::router::conductor::{Begin, Generation, size};
 use crate::router::load::Load;
 use crate::router::pace::Pace;
 use crate::router::passed::Past;
-use crate::router::replay::WRITTEN_SINCE;
+use crate::router::replay::Known;
 use crate::router::simulation::destination::{Mood, ahead, fills, merged};
 use crate::router::simulation::oracle;
 use crate::store::Owed;
@@ -24,13 +24,12 @@ impl History {
         if self.paused.is_some() {
             return Err(format!("{id} is attempted although it is paused"));
         }
-        let waits_whole = |owed: &Owed| begin.follows && ahead(&owed.delivery.action) == Ahead::Nothing;
-        let put_aside = self.whole(begin.id, &begin.owed).filter(waits_whole);
-        let is_spared = |owed: &Owed| begin.outside && fills(&owed.delivery.action) && self.ledger.is_passed(owed);
-        let open = |owed: &Owed| !owed.progress.status.is_settled();
-        let spared = self.whole(begin.id, &begin.owed).filter(open).filter(is_spared);
+        let mut owed = self.whole(begin.id, &begin.owed).filter(|owed| !oracle::has_ended_with_another(owed));
+        let spared = owed.take_if(|owed| begin.outside && self.spares(owed, now));
         self.came.spared += usize::from(spared.is_some());
-        let load = if put_aside.is_none() && spared.is_none() { self.load(&begin) } else { None };
+        let waits_whole = |owed: &mut Owed| begin.follows && ahead(&owed.delivery.action) == Ahead::Nothing;
+        let put_aside = owed.take_if(waits_whole);
+        let load = owed.map(|owed| self.load(owed, &begin));
         let ids: Vec<Id> = load.as_ref().map_or(vec![id], |load| load.ids().collect());
         let carried = &ids[1..];
         self.came.carried += carried.len();
@@ -59,9 +58,18 @@ impl History {
         }
     }
 
+    /// Leaves out what newer ones have written; whether nothing is left.
+    fn spares(&self, owed: &mut Owed, now: Timestamp) -> bool {
+        let (Some(fills), false) = (fills(&owed.delivery.action), owed.progress.status.is_settled()) else {
+            return false;
+        };
+        let known = Known::of(&owed.delivery.destination, self.ledger.passed.clone());
+        known.fill(owed.id, &mut owed.delivery, &mut owed.progress, fills, now);
+        owed.progress.status.is_settled()
+    }
+
     /// What an attempt brings, as [`crate::router::bring`] gathers it.
-    pub(super) fn load(&mut self, begin: &Begin) -> Option<Load> {
-        let owed = self.whole(begin.id, &begin.owed).filter(|owed| !oracle::has_ended_with_another(owed))?;
+    fn load(&mut self, owed: Owed, begin: &Begin) -> Load {
         let mut load = Load::of(owed);
         if load.may_carry() {
             for (id, owed) in &begin.behind {
@@ -73,7 +81,7 @@ impl History {
         if load.close() {
             self.ledger.settle(begin.id, &load.owed.progress);
         }
-        Some(load)
+        load
     }
 
     pub(super) fn end(&mut self, number: usize) -> Result<(), String> {
@@ -118,10 +126,9 @@ impl History {
     pub(super) fn write(&mut self, number: usize, now: Timestamp) {
         let flight = self.flights.remove(&number).expect("it is under way");
         let Flight { begin, held, attempted, put_aside, spared, past, .. } = flight;
-        if let Some(mut owed) = spared {
-            owed.progress.status = Status::Skipped { at: now, reason: WRITTEN_SINCE.into() };
+        if let Some(owed) = spared {
             self.ledger.settle(begin.id, &owed.progress);
-            self.ledger.pass(begin.id, past.ending("", true));
+            self.ledger.pass(past.passing("", &[], true));
         }
         let finished = match (attempted, put_aside) {
             (None, Some(mut owed)) => {
@@ -133,7 +140,9 @@ impl History {
                 let progress: Progress = attempted.owed.progress.clone();
                 self.ledger.settle(begin.id, &progress);
                 attempted.carried.iter().for_each(|one| self.ledger.settle(one.id, &one.progress));
-                self.ledger.pass(begin.id, past.passing("", fills, &attempted));
+                let Owed { id, delivery, progress } = &attempted.owed;
+                let wrote = past.wrote(*id, delivery, progress, fills);
+                self.ledger.pass(past.passing("", &wrote, attempted.next == Next::Settled));
                 let conductor_heeds = begin.generation == self.told.generation;
                 if conductor_heeds {
                     self.note(&attempted, now);

@@ -10,7 +10,7 @@ use crate::delivery::{Position, Status};
 use crate::instant::Timestamp;
 use crate::router::attempt::Attempted;
 use crate::router::conductor::Conductor;
-use crate::router::simulation::destination::{MAKES, Mood};
+use crate::router::simulation::destination::{COMES, Mood};
 use crate::router::simulation::ledger::{Event, joining};
 use crate::router::simulation::oracle::Told;
 use crate::store::Owed;
@@ -142,7 +142,7 @@ impl History {
         self.calm_since = self.time;
         self.destination.mood = Mood::Well;
         for key in [10, 20, 30].into_iter().flat_map(|kind| [kind, kind + 2, kind + 4]) {
-            self.ledger.events.push(Event { keys: vec![key], does: vec![MAKES], accepted_at: self.now() });
+            self.ledger.events.push(Event { keys: vec![key], does: vec![COMES], accepted_at: self.now() });
         }
         self.plan_in(Duration::from_millis(50), What::Route);
     }
