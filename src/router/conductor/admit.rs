@@ -158,6 +158,7 @@ impl Conductor {
         match &mut self.window.second_look {
             Some(look) if is_second => {
                 look.shelf.put(one.id, &one.keys, one.parked);
+                self.window.shelf.move_on(&one.keys, one.parked);
                 until.into_iter().for_each(|until| look.shelf.rests(until));
             }
             _ => self.put_on_shelf(one.id, &one.keys, one.parked, until),

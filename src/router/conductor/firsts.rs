@@ -35,6 +35,16 @@ impl Firsts {
         }
     }
 
+    /// Forgets a key, and gives room back when much of it is free.
+    pub(super) fn remove(&mut self, key: u64) {
+        let Some(part) = self.parts.get_mut(part(key)) else { return };
+        let Ok(at) = part.binary_search_by_key(&key, |(key, _)| *key) else { return };
+        part.remove(at);
+        if part.capacity() > part.len() + part.len() / (GROWTH / 2) + 2 * GROWTH_MIN {
+            part.shrink_to_fit();
+        }
+    }
+
     pub(super) fn get(&self, key: u64) -> Option<u64> {
         let part = self.parts.get(part(key))?;
         part.binary_search_by_key(&key, |(key, _)| *key).ok().map(|at| part[at].1)
@@ -67,5 +77,11 @@ mod tests {
         assert_eq!(firsts.get(u64::MAX), None);
         let room: usize = firsts.parts.iter().map(Vec::capacity).sum();
         assert!(room <= expected.len() * 9 / 8 + 2 * PARTS, "{room} for {}", expected.len());
+        let (gone, left): (Vec<u64>, Vec<u64>) = expected.keys().partition(|_| luck.u8(..4) > 0);
+        gone.iter().for_each(|key| firsts.remove(*key));
+        assert!(gone.iter().all(|key| firsts.get(*key).is_none()));
+        assert!(left.iter().all(|key| firsts.get(*key) == Some(expected[key])));
+        let room: usize = firsts.parts.iter().map(Vec::capacity).sum();
+        assert!(room <= left.len() * 5 / 4 + 4 * PARTS, "{room} for {}", left.len());
     }
 }

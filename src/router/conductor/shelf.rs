@@ -38,6 +38,12 @@ impl Shelf {
         self.parked_count += usize::from(is_parked);
     }
 
+    /// What is known of these keys stands on another shelf as well, and need not be known twice.
+    pub(super) fn move_on(&mut self, keys: &[u64], is_parked: bool) {
+        let firsts = if is_parked { &mut self.parked } else { &mut self.lined };
+        keys.iter().for_each(|key| firsts.remove(*key));
+    }
+
     /// One on it rests, until then.
     pub(super) fn rests(&mut self, until: Timestamp) {
         self.due_at = Some(self.due_at.map_or(until, |earlier| earlier.min(until)));
@@ -88,7 +94,8 @@ pub(super) struct Wants {
     pub(super) room: bool,
 }
 
-/// The shelf is being looked through, from its first on: what may go now is taken, the others stay.
+/// The shelf is being looked through, from its first on: what may go now is taken, the others stay. Of whom one stays, what is
+/// known moves over: whoever is further on is newer than that one.
 #[derive(Debug)]
 pub(super) struct SecondLook {
     /// Everything up to here was looked at again.
