@@ -9,6 +9,10 @@ pub struct Fills {
     pub or_company: &'static [&'static str],
     /// Fields that say who or what is meant; they are sent with whatever is left.
     pub identity: &'static [&'static str],
+    /// Fields that say nothing of who is meant, and are sent with whatever is left as well.
+    pub beside: &'static [&'static str],
+    /// The field with the sender's own id: two calls with different ones are about two people, whatever else they share.
+    pub own_id: Option<&'static str>,
     /// Fields that are written and may say who is meant; they stay while they have the newest value.
     pub names: &'static [&'static str],
     /// By which a person belongs to a company.
@@ -23,6 +27,8 @@ pub struct Fills {
     pub erases: bool,
     /// The step that is finished when the values are written, though the rest is not; or may have been.
     pub values_step: Option<&'static str>,
+    /// How the step begins that is finished when a tag is put on, though the rest is not; the tag's name follows.
+    pub tag_step: Option<&'static str>,
 }
 
 impl Fills {
@@ -31,6 +37,8 @@ impl Fills {
         about: About::Person,
         or_company: &[],
         identity: &[],
+        beside: &[],
+        own_id: None,
         names: &[],
         company: None,
         tags: None,
@@ -38,7 +46,11 @@ impl Fills {
         presence: None,
         erases: false,
         values_step: None,
+        tag_step: None,
     };
+
+    /// The step that says of which fields an action has not written what it was given, as a list in JSON.
+    pub const LEFT_OUT: &'static str = "left_out";
 
     /// Writes values of a company, and nothing more.
     pub const COMPANY: Fills = Fills { about: About::Company, ..Fills::PERSON };

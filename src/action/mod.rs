@@ -125,9 +125,6 @@ fn is_one(count: &u32) -> bool {
 impl Warning {
     /// Code of the warning that metadata was trimmed; counted by a metric of its own.
     pub const METADATA_TRIMMED: &'static str = "metadata_trimmed";
-    /// Codes of the warnings that what an action was given for a field was not written.
-    pub const LEFT_OUT: [&'static str; 5] =
-        ["attribute_misfit", "attribute_not_writable", "attribute_unknown", "email_taken", "written_since"];
 
     /// A warning about a field.
     pub fn new(field: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {

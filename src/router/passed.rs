@@ -34,9 +34,8 @@ impl Past {
     ) -> Vec<Wrote> {
         match self.past.is_empty() {
             true => Vec::new(),
-            false => {
-                fills(&delivery.action).map_or(Vec::new(), |fills| wrote(id, delivery, progress, fills, &self.past))
-            }
+            false => fills(&delivery.action)
+                .map_or(Vec::new(), |fills| wrote((id, delivery, progress), fills, &self.past, false)),
         }
     }
 
@@ -66,7 +65,7 @@ pub(super) async fn spare_newer(
     }
     let of = Id { position: owed.delivery.stands_at(owed.id), number: owed.id.number };
     let before = owed.delivery.warnings.len();
-    let known = Known::of(&owed.delivery.destination, passed);
+    let known = Known::past(&owed.delivery.destination, passed);
     known.fill(of, &mut owed.delivery, &mut owed.progress, fills, now);
     owed.delivery.warnings.split_off(before)
 }

@@ -204,6 +204,8 @@ pub struct Wrote {
     pub thing: String,
     /// A hash of the value.
     pub value: u64,
+    /// A hash of the sender's own id for the person; 0: it is not told.
+    pub whom: u64,
     /// The delivery.
     pub by: Id,
     /// Where it stands in the order of calls: [`Delivery::stands_at`], and its number.

@@ -155,7 +155,10 @@ impl Client {
             let known = self.known_attribute(model, &list, &name, &value).await?;
             match known.and_then(|attribute| fit(attribute, &name, value, &mut warnings)) {
                 Ok(value) => drop(fitted.insert(name, value)),
-                Err(out) => warnings.extend(out.map(|(code, why)| Warning::new(path(&name), code, why))),
+                Err(out) => warnings.extend(out.map(|(code, why)| {
+                    self.leave_out(&path(&name));
+                    Warning::new(path(&name), code, why)
+                })),
             }
         }
         if !fitted.is_empty() {

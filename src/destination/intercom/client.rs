@@ -1,6 +1,7 @@
 //! Requests to the Intercom API and nothing else: one client per attempt, which remembers what was said.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use serde_json::Value;
 
 use super::error::Refusal;
 use super::{Service, Settings};
-use crate::action::{self, Document, Failure, Kind, Outcome, Warning};
+use crate::action::{self, Document, Failure, Fills, Kind, Outcome, Warning};
 use crate::delivery::{Exchange, Steps};
 use crate::destination::http::{Method, Reply, Request};
 use crate::destination::{self, Allowance, Before, Notes, Performed};
@@ -194,6 +195,15 @@ impl Client {
         let mut record = self.record();
         record.steps.insert(name.to_owned(), came_to.to_owned());
         record.is_unnoted = true;
+    }
+
+    /// Remembers, also for later attempts, that what was given for a field is not written.
+    pub fn leave_out(&self, field: &str) {
+        let known = self.step(Fills::LEFT_OUT).unwrap_or_default();
+        let mut fields: BTreeSet<String> = serde_json::from_str(&known).unwrap_or_default();
+        if fields.insert(field.to_owned()) {
+            self.finish_step(Fills::LEFT_OUT, &serde_json::json!(fields).to_string());
+        }
     }
 
     /// Puts finished steps on stable storage. What ends an attempt is written down with it, so this waits until there is a

@@ -186,6 +186,7 @@ impl Client {
                 Ok(contact)
             }
             Some(_) if new.body.contains_key("email") && new.body.contains_key("external_id") => {
+                self.leave_out("email");
                 self.warn(taken(&refused));
                 let mut body = new.body.clone();
                 body.remove("email");

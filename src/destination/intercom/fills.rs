@@ -5,9 +5,11 @@
 //! workspace is not here (tags that are made, renamed and deleted), nor what nothing newer can be undone by (events,
 //! tickets, merging), nor requests of which nobody knows what they do.
 
-use super::actions::{create_contact, identify_company, identify_contact};
+use super::actions::{identify_company, identify_contact};
 use crate::action::{Does, Fills, Tie};
 
+/// A person, who may be known by the sender's own id.
+const PERSON: Fills = Fills { own_id: Some("external_id"), ..Fills::PERSON };
 const TAGS: Tie = Tie { to: &["tags"], fields: &["tags"], does: Does::Ties };
 const TAG: Tie = Tie { to: &["name"], fields: &["name"], does: Does::Ties };
 const COMPANY: Tie = Tie {
@@ -18,7 +20,8 @@ const COMPANY: Tie = Tie {
 
 /// Makes a contact or updates it.
 pub const IDENTIFY_CONTACT: Fills = Fills {
-    identity: &["id", "external_id", "role"],
+    identity: &["id", "external_id"],
+    beside: &["role"],
     names: &["email"],
     company: Some(Tie {
         to: &["company_id"],
@@ -28,7 +31,8 @@ pub const IDENTIFY_CONTACT: Fills = Fills {
     tags: Some(TAGS),
     presence: Some(true),
     values_step: Some(identify_contact::BROUGHT),
-    ..Fills::PERSON
+    tag_step: Some(identify_contact::TAGGED),
+    ..PERSON
 };
 
 /// Makes a company or updates it, and puts the contact in.
@@ -41,30 +45,25 @@ pub const IDENTIFY_COMPANY: Fills = Fills {
     }),
     tags: Some(TAGS),
     only_unties: true,
+    own_id: Some("external_id"),
     presence: Some(true),
     values_step: Some(identify_company::WRITTEN),
     ..Fills::COMPANY
 };
 
 /// Makes a contact.
-pub const CREATE_CONTACT: Fills = Fills {
-    identity: &["external_id", "role"],
-    names: &["email"],
-    presence: Some(true),
-    values_step: Some(create_contact::ASKED),
-    ..Fills::PERSON
-};
+pub const CREATE_CONTACT: Fills =
+    Fills { identity: &["external_id"], beside: &["role"], names: &["email"], presence: Some(true), ..PERSON };
 
 /// Changes a contact that is there.
 pub const UPDATE_CONTACT: Fills =
-    Fills { identity: &["id", "external_id", "role"], names: &["email"], ..Fills::PERSON };
+    Fills { identity: &["id", "external_id"], beside: &["role"], names: &["email"], ..PERSON };
 
 /// Takes a contact out of the archive.
-pub const UNARCHIVE_CONTACT: Fills = Fills { identity: &["id"], presence: Some(true), ..Fills::PERSON };
+pub const UNARCHIVE_CONTACT: Fills = Fills { identity: &["id"], presence: Some(true), ..PERSON };
 
 /// Archives a contact.
-pub const ARCHIVE_CONTACT: Fills =
-    Fills { identity: &["id", "external_id", "email"], presence: Some(false), ..Fills::PERSON };
+pub const ARCHIVE_CONTACT: Fills = Fills { identity: &["id", "external_id", "email"], presence: Some(false), ..PERSON };
 
 /// Deletes a contact.
 pub const DELETE_CONTACT: Fills = Fills { erases: true, ..ARCHIVE_CONTACT };
@@ -80,7 +79,7 @@ pub const DELETE_COMPANY: Fills = Fills { presence: Some(false), erases: true, .
 
 /// Puts a contact in a company.
 pub const ATTACH_COMPANY: Fills =
-    Fills { identity: &["contact_id", "external_id", "email"], company: Some(COMPANY), ..Fills::PERSON };
+    Fills { identity: &["contact_id", "external_id", "email"], company: Some(COMPANY), ..PERSON };
 
 /// Takes a contact out of a company.
 pub const DETACH_COMPANY: Fills = Fills { company: Some(Tie { does: Does::Unties, ..COMPANY }), ..ATTACH_COMPANY };
@@ -90,7 +89,7 @@ pub const ATTACH_TAG: Fills = Fills {
     or_company: &["intercom_company_id", "company_id"],
     identity: &["contact_id", "external_id", "email", "intercom_company_id", "company_id"],
     tags: Some(TAG),
-    ..Fills::PERSON
+    ..PERSON
 };
 
 /// Takes a tag off.
@@ -118,7 +117,7 @@ mod tests {
                 _ => None,
             });
             let tied = ties.iter().flat_map(|tie| tie.to.iter().chain(tie.fields).copied());
-            let named = [fills.or_company, fills.identity, fills.names].into_iter().flatten().copied();
+            let named = [fills.or_company, fills.identity, fills.beside, fills.names].into_iter().flatten().copied();
             for field in undo.chain(tied).chain(named) {
                 assert!(facts.field(field).is_some(), "`{}` has no field `{field}`", facts.name);
             }

@@ -32,7 +32,10 @@ impl Client {
                     let said = done.answer.json().ok();
                     self.learn(Some(contact), &Contact::told(&id, contact, &sent, said.as_ref())).await;
                     self.answer(Document::One(said.unwrap_or_default()));
-                    refused.iter().for_each(|failure| self.warn(taken(failure)));
+                    if let Some(failure) = &refused {
+                        self.leave_out("email");
+                        self.warn(taken(failure));
+                    }
                     return Ok(Some(id));
                 }
                 Err(refusal) => {

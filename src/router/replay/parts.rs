@@ -37,11 +37,6 @@ impl Thing {
         };
         serde_json::json!([sort, name, member]).to_string()
     }
-
-    /// Whether it is a value, and so written with the others; tags and companies may be given one by one.
-    pub(super) fn is_value(&self) -> bool {
-        matches!(self, Thing::Field(_) | Thing::Member(..) | Thing::Presence)
-    }
 }
 
 impl fmt::Display for Thing {
@@ -148,7 +143,8 @@ impl Parts {
 /// Whether a field is a value that is written.
 fn is_value(name: &str, fills: &Fills) -> bool {
     let is_tied = |tie: &Option<Tie>| tie.is_some_and(|tie| tie.fields.contains(&name));
-    !fills.identity.contains(&name) && !is_tied(&fills.company) && !is_tied(&fills.tags)
+    let is_sent_anyway = fills.identity.contains(&name) || fills.beside.contains(&name);
+    !is_sent_anyway && !is_tied(&fills.company) && !is_tied(&fills.tags)
 }
 
 /// Whether it takes somebody out, and writes nothing else.

@@ -17,6 +17,7 @@ use siphasher::sip::SipHasher13;
 
 use crate::action::{Fills, Warning};
 use crate::delivery::by_hand::Deed;
+use crate::delivery::key;
 use crate::delivery::{Delivery, Id, Position, Progress, Status};
 use crate::destination;
 use crate::instant::Timestamp;
@@ -43,6 +44,8 @@ pub(in crate::router) struct Known {
     covered: HashMap<u64, u64>,
     /// Who wrote a thing last, by its name.
     last: HashMap<Slot, HashMap<String, Write>>,
+    /// Whether the older calls are about people who were not there: then an archive held nobody.
+    is_about_newcomers: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,6 +54,8 @@ struct Write {
     stands_at: Id,
     /// A hash of what was written, where it may be kept when it is the same.
     value: u64,
+    /// A hash of the sender's own id for whom it is about; 0: it is not told.
+    whom: u64,
 }
 
 /// Whose things: at a destination, of a person or a company by key.
@@ -126,14 +131,9 @@ impl Written {
         if known.concerns(delivery)
             && let Some(fills) = fills(connections, delivery)
         {
-            let stands_at = Id { position: delivery.stands_at(Id { position, number: 0 }), number: 0 };
-            for part in written_parts(delivery, progress, fills, &delivery.keys, true) {
-                known.note(
-                    &delivery.destination,
-                    part.whose,
-                    part.thing.name(),
-                    Write { stands_at, value: hash(&part.value) },
-                );
+            let by = Id { position, number: 0 };
+            for wrote in wrote((by, delivery, progress), fills, &delivery.keys, true) {
+                known.note(&delivery.destination, wrote);
             }
         }
     }
@@ -155,12 +155,10 @@ impl Written {
 }
 
 impl Known {
-    /// What was written past older calls to a destination.
-    pub(in crate::router) fn of(destination: &Arc<str>, passed: Vec<Wrote>) -> Known {
-        let mut known = Known::default();
-        for Wrote { key, thing, value, stands_at, .. } in passed {
-            known.note(destination, key, thing, Write { stands_at, value });
-        }
+    /// What was written past older calls to a destination, which came before their contact.
+    pub(in crate::router) fn past(destination: &Arc<str>, passed: Vec<Wrote>) -> Known {
+        let mut known = Known { is_about_newcomers: true, ..Known::default() };
+        passed.into_iter().for_each(|wrote| known.note(destination, wrote));
         known
     }
 
@@ -168,9 +166,9 @@ impl Known {
         delivery.keys.iter().any(|key| self.covered.contains_key(key))
     }
 
-    fn note(&mut self, destination: &Arc<str>, whose: u64, thing: String, write: Write) {
-        let things = self.last.entry((destination.clone(), whose)).or_default();
-        let known = things.entry(thing).or_insert(write);
+    fn note(&mut self, destination: &Arc<str>, Wrote { key, thing, value, whom, stands_at, .. }: Wrote) {
+        let write = Write { stands_at, value, whom };
+        let known = self.last.entry((destination.clone(), key)).or_default().entry(thing).or_insert(write);
         if write.stands_at >= known.stands_at {
             *known = write;
         }
@@ -212,13 +210,19 @@ impl Known {
         payload: &Map<String, Value>,
         fills: &Fills,
     ) -> Option<BTreeSet<Thing>> {
+        let whom = whom(payload, fills);
         let newer = |whose: u64, thing: &Thing| {
             let things = self.last.get(&(delivery.destination.clone(), whose))?;
-            things.get(&thing.name()).filter(|write| write.stands_at > of)
+            let is_same = |write: &&Write| write.whom == whom || write.whom == 0 || whom == 0;
+            things.get(&thing.name()).filter(|write| write.stands_at > of).filter(is_same)
         };
         let wanted = hash(&Value::Bool(fills.presence.unwrap_or(true)));
+        let is_wanted = |write: &Write| {
+            let holds_back = fills.presence.is_some() || !self.is_about_newcomers;
+            !holds_back || write.value == wanted
+        };
         let has_gone = |whose: u64| {
-            let is_other = newer(whose, &Thing::Presence).is_some_and(|write| write.value != wanted);
+            let is_other = newer(whose, &Thing::Presence).is_some_and(|write| !is_wanted(write));
             is_other || newer(whose, &Thing::All).is_some()
         };
         if parts::owners(payload, fills, &delivery.keys).into_iter().any(has_gone) {
@@ -228,68 +232,83 @@ impl Known {
         let (mut old, mut fresh, mut kept) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for part in parts(payload, fills, &delivery.keys) {
             let is_name = matches!(&part.thing, Thing::Field(name) if fills.names.contains(&&**name));
+            let is_gone = || newer(part.whose, &Thing::All).is_some();
             match newer(part.whose, &part.thing) {
                 _ if matches!(part.thing, Thing::Presence | Thing::All) => false,
                 // It says who is meant, and nothing else does.
-                None if is_name && !says_who => kept.insert(part.thing),
-                None => fresh.insert(part.thing),
+                None if is_name && !says_who => false,
+                None if !is_gone() => fresh.insert(part.thing),
                 // It also says who is meant, and nothing of it would change.
                 Some(write) if is_name && write.value == hash(&part.value) => kept.insert(part.thing),
-                Some(_) => old.insert(part.thing),
+                _ => old.insert(part.thing),
             };
         }
         // What any of the names it is known by has written is written.
         fresh.retain(|thing| !old.contains(thing) && !kept.contains(thing));
         // One that says only who is meant has nothing that could be old.
-        let is_any_left = !fresh.is_empty() || old.is_empty();
+        let is_any_left = !fresh.is_empty() || (old.is_empty() && kept.is_empty());
         is_any_left.then_some(old)
     }
 }
 
 /// What a delivery has written of those whose keys these are, thing by thing; and what it is going to write, where that is asked
 /// for too. What its action left out of what it was given is not among it.
-pub(in crate::router) fn written_parts(
-    delivery: &Delivery,
-    progress: &Progress,
+pub(in crate::router) fn wrote(
+    (by, delivery, progress): (Id, &Delivery, &Progress),
     fills: &'static Fills,
     keys: &[u64],
     and_will: bool,
-) -> Vec<Part> {
-    let is_finished = |step| progress.steps.get(step).is_some_and(|came_to| !came_to.is_empty());
-    let (all, values) = match &progress.status {
-        Status::Delivered { .. } => (true, true),
-        Status::Skipped { reason, .. } => (!UNWRITTEN.contains(&&**reason), false),
-        Status::Pending | Status::Waiting { .. } if and_will => (true, true),
-        Status::Pending | Status::Waiting { .. } | Status::DeadLetter { .. } => {
-            (false, fills.values_step.is_some_and(is_finished))
-        }
+) -> Vec<Wrote> {
+    let step = |name: &str| progress.steps.get(name).filter(|came_to| !came_to.is_empty());
+    let all = match &progress.status {
+        Status::Delivered { .. } => true,
+        Status::Skipped { reason, .. } => !UNWRITTEN.contains(&&**reason),
+        Status::Pending | Status::Waiting { .. } => and_will,
+        Status::DeadLetter { .. } => false,
     };
+    let has_values = all || fills.values_step.and_then(step).is_some();
+    let has_ended_in_vain = matches!(progress.status, Status::Skipped { .. }) && !all;
     let Ok(payload) = &delivery.payload else { return Vec::new() };
-    if !all && !values {
+    if has_ended_in_vain || (!all && progress.steps.is_empty()) {
         return Vec::new();
     }
     let Ok(Value::Object(payload)) = serde_json::from_str(payload.get()) else { return Vec::new() };
-    let warnings = || progress.story.iter().flat_map(|attempt| &attempt.warnings);
-    let is_out = |warning: &&Warning| Warning::LEFT_OUT.contains(&&*warning.code);
-    let out: HashSet<&str> = warnings().filter(is_out).map(|warning| &*warning.field).collect();
-    let mut written = parts(&payload, fills, &delivery.keys);
-    written.retain(|part| keys.contains(&part.whose) && (all || part.thing.is_value()));
-    written.retain(|part| out.is_empty() || !out.contains(&*part.thing.to_string()));
-    written
+    let is_tagged = |tag: &str| {
+        let tags = fills.tag_step.into_iter().flat_map(|begin| {
+            let finished = progress.steps.iter().filter(|(_, came_to)| !came_to.is_empty());
+            finished.filter_map(move |(step, _)| step.strip_prefix(begin))
+        });
+        tags.into_iter().any(|known| known.to_lowercase() == *tag)
+    };
+    let is_done = |thing: &Thing| match thing {
+        Thing::Field(_) | Thing::Member(..) | Thing::Presence => has_values,
+        Thing::Tag(tag) => all || is_tagged(tag),
+        Thing::Company(..) | Thing::All => all,
+    };
+    let out: BTreeSet<String> =
+        step(Fills::LEFT_OUT).and_then(|list| serde_json::from_str(list).ok()).unwrap_or_default();
+    let warnings = progress.story.iter().flat_map(|attempt| &attempt.warnings);
+    let spared: HashSet<&str> =
+        warnings.filter(|warning| warning.code == WRITTEN_SINCE).map(|warning| &*warning.field).collect();
+    let is_out = |thing: &Thing| {
+        let may_be = !out.is_empty() || !spared.is_empty();
+        may_be && (out.contains(&thing.to_string()) || spared.contains(&*thing.to_string()))
+    };
+    let (whom, stands_at) = (whom(&payload, fills), Id { position: delivery.stands_at(by), number: by.number });
+    let written = parts(&payload, fills, &delivery.keys).into_iter();
+    let written = written.filter(|part| keys.contains(&part.whose) && is_done(&part.thing) && !is_out(&part.thing));
+    let noted = |part: Part| {
+        // A company is the same, whoever speaks of it.
+        let whom = if key::is_company(part.whose) { 0 } else { whom };
+        Wrote { key: part.whose, thing: part.thing.name(), value: hash(&part.value), whom, by, stands_at }
+    };
+    written.map(noted).collect()
 }
 
-/// The same, as it is noted for older calls that it went past.
-pub(in crate::router) fn wrote(
-    id: Id,
-    delivery: &Delivery,
-    progress: &Progress,
-    fills: &'static Fills,
-    keys: &[u64],
-) -> Vec<Wrote> {
-    let stands_at = Id { position: delivery.stands_at(id), number: id.number };
-    let noted =
-        |part: Part| Wrote { key: part.whose, thing: part.thing.name(), value: hash(&part.value), by: id, stands_at };
-    written_parts(delivery, progress, fills, keys, false).into_iter().map(noted).collect()
+/// Whom a call is about, by a hash of the sender's own id; 0: it is not told.
+fn whom(payload: &Map<String, Value>, fills: &Fills) -> u64 {
+    let own_id = fills.own_id.and_then(|field| payload.get(field)).filter(|value| !value.is_null());
+    own_id.map_or(0, |id| hash(id).max(1))
 }
 
 /// Of a value; equal for equal ones, also in another process.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use interline::delivery;
 use interline::router::Settings;
-use interline::sandbox::{self, Effect, Fault, Status};
+use interline::sandbox::{self, AccessToken, Effect, Fault, Incoming, Sandbox, Status};
 use interline::store::Owed;
 use serde_json::{Value, json};
 
@@ -24,9 +24,22 @@ const MAPPINGS: &str = "\
   - { name: Leave, trigger: 'event = \"Leave\"', action: detach_company, fields: { external_id: $.userId, company_id: c-1 } }
   - { name: Delete, trigger: 'event = \"Delete\"', action: delete_contact, fields: { external_id: $.userId } }
   - name: Group
-    trigger: 'type = \"group\"'
+    trigger: 'type = \"group\" and name != \"link\"'
     action: identify_contact
-    fields: { external_id: $.userId, phone: $.traits.phone, tags: [seen], company_id: c-1 }
+    fields:
+      external_id: $.userId
+      phone: $.traits.phone
+      custom_attributes: { score: $.traits.score }
+      tags: [seen]
+      company_id: c-1
+  - name: Link
+    trigger: 'type = \"group\" and name = \"link\"'
+    action: identify_company
+    fields: { company_id: $.groupId, external_id: $.userId }
+  - name: Score
+    trigger: 'event = \"Score\"'
+    action: update_contact
+    fields: { external_id: $.userId, custom_attributes: { score: $.properties.score } }
   - { name: Company, trigger: 'event = \"Company\"', action: create_company, fields: { company_id: c-1 } }
 ";
 const MILLIS: Duration = Duration::from_millis(1);
@@ -154,16 +167,55 @@ async fn what_a_newer_call_has_not_written_after_all_is_written_by_the_older_one
     desk.end().await;
 }
 
+/// Two people on one device: what is written of one is nothing of the other's.
+#[tokio::test(start_paused = true)]
+async fn what_is_written_of_somebody_else_with_the_same_device_does_not_count() {
+    let desk = Desk::new().await;
+    let on_device = |mut call: Value| {
+        call["anonymousId"] = json!("a-1");
+        call
+    };
+    desk.accept(on_device(track("Change", json!({ "name": "Ann" })))).await;
+    desk.accept(on_device(json!({ "type": "identify", "userId": "u-2", "traits": { "name": "Bob" } }))).await;
+    desk.accept(identify(json!({}))).await;
+    let state = desk.state().await;
+    let mut names: Vec<_> = state["contacts"].as_array().unwrap().iter().map(|contact| &contact["name"]).collect();
+    names.sort_by_key(|name| name.to_string());
+    assert_eq!(names, [&json!("Ann"), &json!("Bob")], "{state:#}");
+    desk.end().await;
+}
+
+/// An attribute that the workspace does not take is left as an older call wants it, also where tags come after it.
+#[tokio::test(start_paused = true)]
+async fn what_was_left_out_of_a_newer_call_is_not_written_by_it() {
+    let desk = Desk::new().await;
+    let token = Some(AccessToken("token".to_owned()));
+    let body = json!({ "name": "score", "model": "contact", "data_type": "integer" }).to_string().into_bytes();
+    let (method, path, json) = ("POST".to_owned(), "/data_attributes".to_owned(), Some("application/json".to_owned()));
+    let attribute = Incoming { method, path, token, content_type: json, body: Some(body), ..Incoming::default() };
+    assert_eq!(Sandbox::ask(&desk.place.control, &attribute).await.status, 200);
+    desk.accept(track("Score", json!({ "score": 5 }))).await;
+    desk.accept(json!({ "type": "group", "userId": "u-1", "groupId": "c-9", "traits": { "score": "high" } })).await;
+    let contact = &desk.state().await["contacts"][0];
+    assert_eq!(contact["custom_attributes"]["score"], 5, "{contact:#}");
+    desk.end().await;
+}
+
 /// Nothing of before a deletion is said of who comes later.
 #[tokio::test(start_paused = true)]
 async fn what_came_before_a_deletion_does_not_come_after_it() {
     let desk = Desk::new().await;
     desk.accept(track("Change", json!({ "name": "Old" }))).await;
+    desk.accept(track("Company", json!({}))).await;
+    desk.accept(track("Join", json!({}))).await;
+    desk.accept(json!({ "type": "group", "userId": "u-1", "groupId": "c-9", "name": "link" })).await;
     desk.accept(track("Delete", json!({}))).await;
     desk.accept(track("Change", json!({ "phone": "+1 1" }))).await;
     desk.accept(identify(json!({}))).await;
-    let contact = &desk.state().await["contacts"][0];
+    let state = desk.state().await;
+    let contact = &state["contacts"][0];
     assert_eq!([&contact["name"], &contact["phone"]], [&json!(null), &json!("+1 1")], "{contact:#}");
+    assert!(contact["company_ids"].as_array().unwrap().is_empty(), "{contact:#}");
     desk.end().await;
 }
 

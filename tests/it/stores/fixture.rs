@@ -188,5 +188,5 @@ pub fn text(record: &impl serde::Serialize) -> String {
 
 /// What the first delivery of an event has written, which stands at another.
 pub fn wrote(key: u64, thing: &str, by: u64, stands_at: u64) -> Wrote {
-    Wrote { key, thing: thing.to_owned(), value: u64::MAX - by, by: id(by, 0), stands_at: id(stands_at, 0) }
+    Wrote { key, thing: thing.to_owned(), value: u64::MAX - by, whom: key, by: id(by, 0), stands_at: id(stands_at, 0) }
 }

@@ -110,7 +110,7 @@ async fn a_damaged_entry_of_an_open_delivery_is_written_anew() {
 
 #[tokio::test]
 async fn a_damaged_note_of_what_went_past_is_put_aside() {
-    for change in ["value = 7", "stands_at = 9", "thing = 'other'", "destination = 'x'"] {
+    for change in ["value = 7", "whom = 7", "stands_at = 9", "thing = 'other'", "destination = 'x'"] {
         let directory = TempDir::new().unwrap();
         let store = filled(&directory).await;
         let past = [wrote(4, "name", 2, 2), wrote(6, "name", 2, 2)];
@@ -124,6 +124,18 @@ async fn a_damaged_note_of_what_went_past_is_put_aside() {
             check_stats(&store, 2, 2, 1);
         }
     }
+}
+
+#[tokio::test]
+async fn a_note_for_a_destination_that_is_no_text_any_more_is_trimmed() {
+    let directory = TempDir::new().unwrap();
+    let store = filled(&directory).await;
+    let passing = Passing { destination: "intercom", wrote: &[wrote(4, "name", 2, 2)], forget: &[] };
+    store.settle_passing(&[(id(2, 0), &settled("delivered"))], passing).await.unwrap();
+    let file = peek(&directory);
+    assert_eq!(file.execute("UPDATE passed SET destination = CAST(x'ff' AS TEXT)", ()).unwrap(), 1);
+    store.trim(now(0)).await.unwrap();
+    assert!(!file.prepare("SELECT * FROM passed").unwrap().exists(()).unwrap());
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ pub struct CreateContact {
 }
 
 /// The step that says that an earlier attempt may have made it.
-pub const ASKED: &str = "contact_asked_for";
+const ASKED: &str = "contact_asked_for";
 
 impl Action for CreateContact {
     type Client = Client;

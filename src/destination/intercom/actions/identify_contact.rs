@@ -118,6 +118,9 @@ const LOOKS_MAX: u32 = 2;
 /// The step after which only tags and the company are left; it came to Intercom's id of the contact.
 pub const BROUGHT: &str = "contact_brought";
 
+/// How the step of a tag begins; the name follows.
+pub const TAGGED: &str = "tagged ";
+
 /// The step after which only putting the contact in the company is left; it came to Intercom's id of the company.
 const COMPANY: &str = "company_there";
 
@@ -189,7 +192,7 @@ impl IdentifyContact {
     async fn tag(&self, client: &Client, id: &str) -> Result<bool, Failure> {
         let mut sent = false;
         for name in &self.tags {
-            let step = format!("tagged {name}");
+            let step = format!("{TAGGED}{name}");
             if client.step(&step).is_some() || client.has(id, Belonging::Tag(name)).await {
                 continue;
             }

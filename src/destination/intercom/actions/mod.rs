@@ -9,7 +9,7 @@ mod archive_contact;
 mod attach_company;
 mod attach_tag;
 mod create_company;
-pub(super) mod create_contact;
+mod create_contact;
 mod create_tag;
 mod create_ticket;
 mod delete_company;

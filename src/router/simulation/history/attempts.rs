@@ -63,7 +63,7 @@ impl History {
         let (Some(fills), false) = (fills(&owed.delivery.action), owed.progress.status.is_settled()) else {
             return false;
         };
-        let known = Known::of(&owed.delivery.destination, self.ledger.passed.clone());
+        let known = Known::past(&owed.delivery.destination, self.ledger.passed.clone());
         known.fill(owed.id, &mut owed.delivery, &mut owed.progress, fills, now);
         owed.progress.status.is_settled()
     }
