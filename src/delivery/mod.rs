@@ -107,6 +107,11 @@ impl Delivery {
     pub fn stands_at(&self, id: Id) -> Position {
         self.replay_of.unwrap_or(id.position)
     }
+
+    /// The same for each delivery of an event: those of one stand in the order of their numbers.
+    pub fn place(&self, id: Id) -> Id {
+        Id { position: self.stands_at(id), number: id.number }
+    }
 }
 
 /// Finished requests of a delivery: the action's name for each, and what it came to.

@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::follower::{Order, Request};
-use super::replay::{Written, filling};
+use super::known::filling;
+use super::replay::Written;
 use crate::delivery::by_hand::{Answered, Deed, Handling};
 use crate::delivery::{Id, Position};
 use crate::destination::Clock;

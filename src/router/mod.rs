@@ -7,8 +7,8 @@
 //!     └─ has each delivery brought (bring → passed → load → attempt), and tells the conductor what came of it
 //! ```
 //!
-//! What decides is pure and lies beside: `conductor` (with `lanes`, `pace`, `standstill`) and `delivery::retry`; time and
-//! what happened are told to it. `simulation` runs it through made-up histories.
+//! What decides is pure and lies beside: `conductor` (with `lanes`, `pace`, `standstill`), `known` (what older calls must not
+//! write over) and `delivery::retry`; time and what happened are told to it. `simulation` runs it through made-up histories.
 //!
 //! # Why
 //! Connections are replaced while everything runs ([`Router::replace`]). The follower does it between two steps of
@@ -28,6 +28,7 @@ mod bring;
 mod conductor;
 pub mod erase;
 mod follower;
+mod known;
 mod lanes;
 mod letters;
 mod load;

@@ -7,7 +7,7 @@
 //!
 //! Who passes whom is told by the keys that both share, as order is.
 
-use super::replay::{Known, wrote};
+use super::known::{Known, wrote};
 use super::{Connection, wait_for_store};
 use crate::action::{Fills, Warning};
 use crate::delivery::{Delivery, Id, Progress};
@@ -63,8 +63,7 @@ pub(super) async fn spare_newer(
     if passed.is_empty() {
         return Vec::new();
     }
-    let of = Id { position: owed.delivery.stands_at(owed.id), number: owed.id.number };
-    let before = owed.delivery.warnings.len();
+    let (of, before) = (owed.delivery.place(owed.id), owed.delivery.warnings.len());
     let known = Known::past(&owed.delivery.destination, passed);
     known.fill(of, &mut owed.delivery, &mut owed.progress, fills, now);
     owed.delivery.warnings.split_off(before)

@@ -208,7 +208,7 @@ pub struct Wrote {
     pub whom: u64,
     /// The delivery.
     pub by: Id,
-    /// Where it stands in the order of calls: [`Delivery::stands_at`], and its number.
+    /// Where it stands in the order of calls: see [`Delivery::place`].
     pub stands_at: Id,
 }
 

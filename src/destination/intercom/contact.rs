@@ -15,7 +15,6 @@ use super::client::{Call, Client, unreadable};
 use super::error::{self, Conflict};
 use super::identity::{Contact, Identity, Role};
 use super::lookup::read;
-use super::update::taken;
 use crate::action::{Document, Failure, Kind};
 
 /// A contact to be made when there is none.
@@ -186,8 +185,7 @@ impl Client {
                 Ok(contact)
             }
             Some(_) if new.body.contains_key("email") && new.body.contains_key("external_id") => {
-                self.leave_out("email");
-                self.warn(taken(&refused));
+                self.leave_out_taken(&refused);
                 let mut body = new.body.clone();
                 body.remove("email");
                 let identity = Identity { email: None, ..new.identity.clone() };

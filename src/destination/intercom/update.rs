@@ -32,10 +32,7 @@ impl Client {
                     let said = done.answer.json().ok();
                     self.learn(Some(contact), &Contact::told(&id, contact, &sent, said.as_ref())).await;
                     self.answer(Document::One(said.unwrap_or_default()));
-                    if let Some(failure) = &refused {
-                        self.leave_out("email");
-                        self.warn(taken(failure));
-                    }
+                    refused.iter().for_each(|failure| self.leave_out_taken(failure));
                     return Ok(Some(id));
                 }
                 Err(refusal) => {
@@ -100,6 +97,13 @@ impl Client {
         Ok(owner.filter(|owner| owner.external_id.as_deref() == wanted))
     }
 
+    /// Leaves an address out because another contact has it.
+    pub(super) fn leave_out_taken(&self, refused: &Failure) {
+        self.leave_out("email");
+        let message = format!("left out, it belongs to another contact: {}", refused.message);
+        self.warn(Warning::new("email", "email_taken", message));
+    }
+
     /// A contact that gets a new address is not found by the old one any more.
     async fn forget_address(&self, contact: &Contact, body: &Map<String, Value>) {
         let Some(old) = &contact.email else { return };
@@ -109,9 +113,4 @@ impl Client {
             self.took(&contact.id, Belonging::Address(old)).await;
         }
     }
-}
-
-/// The warning that an address was left out because another contact has it.
-pub fn taken(refused: &Failure) -> Warning {
-    Warning::new("email", "email_taken", format!("left out, it belongs to another contact: {}", refused.message))
 }

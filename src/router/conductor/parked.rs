@@ -65,8 +65,9 @@ impl Conductor {
 
     fn begin_outside(&mut self, id: Id, now: Timestamp) -> Begin {
         let is_last = |key: &u64| self.outside.line(*key).eq([id]) && !self.window.is_shelved(*key, true);
-        let known = self.window.is_at_head();
-        let last_of = people(&self.parked[&id].keys).filter(|key| known && is_last(key)).collect();
+        // Of those that nobody has looked at yet it is not known who they are.
+        let may_tell = self.window.is_at_head();
+        let last_of = people(&self.parked[&id].keys).filter(|key| may_tell && is_last(key)).collect();
         Begin { last_of, ..self.begin((id, None), Vec::new(), now) }
     }
 

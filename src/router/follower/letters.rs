@@ -13,7 +13,7 @@ use crate::delivery::by_hand::{Answered, Deed, Handled, Handling, Left};
 use crate::delivery::{Delivery, Status, Steps};
 use crate::instant::Timestamp;
 use crate::router::Connection;
-use crate::router::replay::filling;
+use crate::router::known::filling;
 use crate::router::route::map_again;
 use crate::store::{self, Open, Owed};
 

@@ -13,7 +13,6 @@
 
 mod feeder;
 mod job;
-mod parts;
 mod wish;
 pub(super) mod written;
 
@@ -32,9 +31,7 @@ use crate::store::{self, Routed, Store, Stored};
 pub use feeder::Feeder;
 pub use job::{Job, State, WaitsFor};
 pub use wish::Wish;
-#[cfg(test)]
-pub(super) use written::WRITTEN_SINCE;
-pub(super) use written::{Known, Written, filling, wrote};
+pub(super) use written::Written;
 
 /// Events that are read at once.
 const STEP: usize = 500;

@@ -7,7 +7,7 @@ use super::destination::{Destination, WRITES, Write, fills, is_bad};
 use super::ledger::{Ledger, is_parked};
 use crate::delivery::{Id, Status};
 use crate::router::conductor::{Begin, Generation};
-use crate::router::replay::WRITTEN_SINCE;
+use crate::router::known::WRITTEN_SINCE;
 use crate::store::Owed;
 
 /// What the conductor was told that keeps it from sending; in the history's own time, which is not set back or forth.

@@ -130,6 +130,11 @@ pub(super) fn put_aside(group: &mut Group<'_>, id: i64) -> rusqlite::Result<bool
     Ok(is_new)
 }
 
+/// Found by their ids: those of a destination are many, and those to go few.
+pub(super) const DELETE_OLD: &str =
+    "DELETE FROM passed WHERE (destination, key, thing) IN (SELECT destination, key, thing FROM passed
+    WHERE +destination = CAST(?1 AS TEXT) AND id < ?2 ORDER BY id LIMIT ?3)";
+
 /// Forgets the next of those before which nothing is owed to their destination: nobody asks for them any more.
 pub(super) struct TrimPassed;
 
@@ -145,11 +150,7 @@ impl Work for TrimPassed {
             group.file.prepare_cached("SELECT min(destination) FROM passed WHERE destination > CAST(?1 AS TEXT)")?;
         let mut first =
             group.file.prepare_cached("SELECT min(id) FROM open_deliveries WHERE destination = CAST(?1 AS TEXT)")?;
-        // By id: those of a destination are many, and those to go few.
-        let mut delete = group.file.prepare_cached(
-            "DELETE FROM passed WHERE (destination, key, thing) IN (SELECT destination, key, thing FROM passed
-             WHERE +destination = CAST(?1 AS TEXT) AND id < ?2 ORDER BY id LIMIT ?3)",
-        )?;
+        let mut delete = group.file.prepare_cached(DELETE_OLD)?;
         let (mut destination, mut left) = (Vec::new(), ROWS);
         loop {
             let found = next.query_row([&destination], |row| Ok(bytes(row, 0)?.to_vec()))?;

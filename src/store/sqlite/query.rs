@@ -130,6 +130,13 @@ mod tests {
     }
 
     #[test]
+    fn notes_that_nobody_asks_for_are_found_without_reading_the_others() {
+        let values = [Value::Text("intercom".to_owned()), Value::Integer(5), Value::Integer(10)];
+        let plan = plan(&with_tables(), super::super::passed::DELETE_OLD, &values);
+        assert!(plan.contains("passed_by_id (id<?)") && !plan.contains("TEMP"), "{plan}");
+    }
+
+    #[test]
     fn what_is_owed_to_one_destination_is_found_without_reading_what_is_owed_to_others() {
         let file = with_tables();
         let values = [Value::Integer(5), Value::Integer(10), Value::Text("intercom".to_owned())];

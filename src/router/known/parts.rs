@@ -9,7 +9,7 @@ use crate::delivery::key;
 
 /// One thing that calls write, of a person or a company.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(in crate::router) enum Thing {
+pub(super) enum Thing {
     /// A field.
     Field(String),
     /// A member of a field.
@@ -52,7 +52,7 @@ impl fmt::Display for Thing {
 }
 
 /// A thing, whose it is (by key), and what a call makes of it.
-pub(in crate::router) struct Part {
+pub(super) struct Part {
     pub(super) thing: Thing,
     pub(super) whose: u64,
     pub(super) value: Value,
