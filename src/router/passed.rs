@@ -54,6 +54,10 @@ pub(super) async fn spare_newer(
     now: Timestamp,
 ) -> Vec<Warning> {
     let Some(fills) = connection.fills(&owed.delivery.action) else { return Vec::new() };
+    // Who opened it again wanted it to write over what is newer.
+    if owed.progress.handled.last().is_some_and(|handled| handled.overwrite) {
+        return Vec::new();
+    }
     let passed = loop {
         match store.passed(&connection.name, &owed.delivery.keys).await {
             Ok(passed) => break passed,

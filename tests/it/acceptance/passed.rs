@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use interline::delivery;
+use interline::delivery::by_hand::{Deed, Handling};
 use interline::router::Settings;
 use interline::sandbox::{self, AccessToken, Effect, Fault, Incoming, Sandbox, Status};
 use interline::store::Owed;
@@ -165,6 +166,24 @@ async fn what_a_newer_call_has_not_written_after_all_is_written_by_the_older_one
     let reasons: Vec<_> = reasons.iter().map(reason).collect();
     assert_eq!(reasons, ["delivered", "delivered", "delivered", "dead_letter", "dead_letter"]);
     desk.end().await;
+}
+
+/// Who retries a dead letter and wants it to write over what is newer gets that, also where it has to wait once more.
+#[tokio::test(start_paused = true)]
+async fn what_is_to_write_over_newer_values_does_so() {
+    for overwrite in [false, true] {
+        let desk = Desk::new().await;
+        desk.accept(track("Change", json!({ "name": "Old" }))).await;
+        desk.engine.idle(2 * HOUR).await;
+        let ids = vec![desk.engine.deliveries().await[0].id];
+        let handling = Handling { ids, deed: Deed::Retry, by: "ann".to_owned(), dry_run: false, overwrite };
+        assert!(desk.engine.router.letters().handle(handling).await.unwrap().left.is_empty());
+        tokio::time::sleep(MINUTE).await;
+        desk.accept(identify(json!({ "name": "New" }))).await;
+        let state = desk.state().await;
+        assert_eq!(state["contacts"][0]["name"], if overwrite { "Old" } else { "New" }, "{state:#}");
+        desk.end().await;
+    }
 }
 
 /// Two people on one device: what is written of one is nothing of the other's.
