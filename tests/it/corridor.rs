@@ -68,8 +68,9 @@ impl House {
         eventually(&format!("{count} settled deliveries"), LIMIT, async || {
             let page = self.admin("/api/deliveries?limit=200").await;
             found = page["deliveries"].as_array().cloned().unwrap_or_default();
-            let ended =
-                |one: &&Value| !["pending", "waiting"].contains(&one["status"]["is"].as_str().unwrap_or("pending"));
+            let ended = |one: &&Value| {
+                !["pending", "waiting", "paused"].contains(&one["status"]["is"].as_str().unwrap_or("pending"))
+            };
             found.iter().filter(ended).count() >= count
         })
         .await;
