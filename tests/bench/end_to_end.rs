@@ -47,6 +47,8 @@ struct Run {
     per_second: f64,
     /// Requests to the destination, for each event.
     requests: f64,
+    /// Transactions of the store, for each event.
+    commits: f64,
 }
 
 fn figures([what, against]: [&'static str; 2], load: &Load, least: f64, least_of_relay: f64) -> Vec<Figure> {
@@ -67,9 +69,10 @@ fn figures([what, against]: [&'static str; 2], load: &Load, least: f64, least_of
     let [ours, relay, bare] = [0, 1, 2].map(|at| middle(at, |run| run.per_cpu_second));
     let micros = |per_second: f64| 1e6 / per_second;
     let behind = format!(
-        "{:.1} µs of processor time an event, {:.3} requests; {:.0} events a second",
+        "{:.1} µs of processor time an event, {:.3} requests, {:.3} transactions; {:.0} events a second",
         micros(ours),
         middle(0, |run| run.requests),
+        middle(0, |run| run.commits),
         middle(0, |run| run.per_second),
     );
     let yardsticks = format!(
@@ -101,6 +104,7 @@ async fn router(load: &Load, requests: Requests, deliveries: usize) -> Run {
     let metrics = admin::Metrics::now(home.admin).await;
     assert_eq!(metrics.sum("dead_letters", ""), 0.0, "{}", home.log());
     run.requests = metrics.sum("requests_total", "") / load.events() as f64;
+    run.commits = metrics.sum("store_commit_duration_seconds_count", "") / load.events() as f64;
     run
 }
 
@@ -122,5 +126,5 @@ async fn run(load: &Load, process: &Process, requests: Requests, settled: impl F
     settled.await;
     let took = |time: Duration| load.events() as f64 / time.as_secs_f64();
     let busy = process.processor_time() - before;
-    Run { per_cpu_second: took(busy), per_second: took(began.elapsed()), requests: 0.0 }
+    Run { per_cpu_second: took(busy), per_second: took(began.elapsed()), requests: 0.0, commits: 0.0 }
 }
