@@ -101,6 +101,7 @@ pub(super) fn operations() -> String {
     let mut page = format!("{NOTE}# Running it\n\n");
     page.push_str(
         "`Dockerfile`, `compose.yaml` and `interline.service` each run `interline serve` with `interline.yaml`, the sample settings.\n\
+         What is shipped is built by `cargo build --profile dist`: it takes longer to build than `--release`, and less to run.\n\
          `interline schema settings` prints every setting with its meaning and default.\n\n## Metrics\n\n",
     );
     table(
