@@ -1,7 +1,9 @@
 //! Of many deliveries, the number of the first one with each key, in little room.
 //!
 //! # Why
-//! A hash table of a few million keys takes half as much again as it holds, and while it grows three times as much.
+//! A hash table of a few million keys takes half as much again as it holds, and while it grows three times as much. So do
+//! many small tables, where all of them grow at the same time: what one leaves is too small for the others. Here the parts are
+//! of many sizes, the largest twice the smallest, and only a few of them grow at any time.
 
 /// Keys are spread over so many parts.
 const PARTS: usize = 4096;
@@ -51,9 +53,11 @@ impl Firsts {
     }
 }
 
-/// The lowest bit of a key says of what sort it is, the others are a hash.
+/// Where a key belongs: of the keys as a whole each part has a share, which is twice as large in the last as in the first.
 fn part(key: u64) -> usize {
-    (key >> 1) as usize % PARTS
+    // By the golden ratio's bits: keys that are near each other are spread over all parts (Knuth, TAOCP 6.4).
+    let spread = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) as f64 / u64::MAX as f64;
+    (((1.0 + spread).log2() * PARTS as f64) as usize).min(PARTS - 1)
 }
 
 #[cfg(test)]
@@ -83,5 +87,16 @@ mod tests {
         assert!(left.iter().all(|key| firsts.get(*key) == Some(expected[key])));
         let room: usize = firsts.parts.iter().map(Vec::capacity).sum();
         assert!(room <= left.len() * 5 / 4 + 4 * PARTS, "{room} for {}", left.len());
+    }
+
+    #[test]
+    fn parts_are_of_all_sizes_from_one_to_twice_as_much() {
+        let (mut firsts, mut luck) = (Firsts::default(), fastrand::Rng::with_seed(1));
+        (0..500_000).for_each(|number| firsts.put(luck.u64(..), number));
+        let size = |parts: &[Vec<(u64, u64)>]| parts.iter().map(Vec::len).sum::<usize>() as f64;
+        let sixteenths: Vec<f64> = firsts.parts.chunks(PARTS / 16).map(size).collect();
+        // From each to the next by the sixteenth root of two.
+        let ratios = sixteenths.windows(2).map(|pair| pair[1] / pair[0]);
+        assert!(ratios.clone().all(|ratio| (1.02..1.07).contains(&ratio)), "{:?}", ratios.collect::<Vec<_>>());
     }
 }
