@@ -1,20 +1,20 @@
 //! What is remembered of contacts, so that they need not be looked up again.
 
+use std::borrow::Cow;
 use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use moka::future::Cache;
 
-use super::Settings;
 use super::attribute::Model;
 use super::client::Client;
 use super::identity::{Contact, Identity};
-use super::lately::Lately;
-
-/// The most addresses that are remembered because the search may not know them yet.
-const FRESH_MAX: u64 = 100_000;
+use super::lately::{Lately, until_shown};
+use super::limits::unshown_max;
+use super::{CacheSettings, Settings};
 
 /// Belongings that are remembered of each contact, on average, at most.
 const BELONGINGS_MEAN: u64 = 4;
@@ -33,7 +33,9 @@ pub struct Directory {
     /// What the search need not know yet.
     pub(super) lately: Lately,
     /// What contacts and companies surely have: tags, and companies they are in.
-    belongings: Cache<String, ()>,
+    belongings: Cache<[u64; 2], ()>,
+    /// By which they are told apart, in 128 bits: a text for each would take more memory than all else.
+    keys: [RandomState; 2],
     /// How often tags went, so that nobody is known to have one of before.
     tags_gone: AtomicU32,
     /// How many people in a row were new.
@@ -43,22 +45,21 @@ pub struct Directory {
 impl Directory {
     /// Nothing remembered yet.
     pub fn new(settings: &Settings) -> Directory {
-        let cache = |ttl: u64| {
-            Cache::builder().max_capacity(settings.cache.entries_max).time_to_live(Duration::from_secs(ttl)).build()
-        };
-        let lag = Duration::from_secs(settings.search_lag_secs);
-        let is_short = settings.cache.entries_max < FRESH_MAX || settings.cache.ttl_secs < settings.search_lag_secs;
-        let fresh = || Cache::builder().max_capacity(FRESH_MAX).time_to_live(lag).build();
+        let CacheSettings { entries_max, ttl_secs } = settings.cache;
+        let lag_secs = settings.search_lag_secs;
+        let cache = || Cache::builder().time_to_live(Duration::from_secs(ttl_secs));
+        let is_short = entries_max < unshown_max(lag_secs) || ttl_secs < lag_secs;
         Directory {
-            by_external_id: cache(settings.cache.ttl_secs),
-            by_email: cache(settings.cache.ttl_secs),
-            fresh: is_short.then(fresh),
-            lately: Lately::new(lag),
-            unsettled: Cache::builder().max_capacity(FRESH_MAX).time_to_live(lag).build(),
+            by_external_id: cache().max_capacity(entries_max).build(),
+            by_email: cache().max_capacity(entries_max).build(),
+            fresh: is_short.then(|| until_shown(lag_secs)),
+            lately: Lately::new(lag_secs),
+            unsettled: until_shown(lag_secs),
             belongings: Cache::builder()
-                .max_capacity(settings.cache.entries_max.saturating_mul(BELONGINGS_MEAN))
-                .time_to_live(Duration::from_secs(settings.cache.ttl_secs))
+                .time_to_live(Duration::from_secs(ttl_secs))
+                .max_capacity(entries_max.saturating_mul(BELONGINGS_MEAN))
                 .build(),
+            keys: std::array::from_fn(|_| RandomState::new()),
             tags_gone: AtomicU32::new(0),
             new_in_a_row: AtomicU32::new(0),
         }
@@ -92,6 +93,14 @@ impl Directory {
         self.fresh.as_ref().unwrap_or(&self.by_email).get(email).await
     }
 
+    /// Remembers who has an address.
+    async fn learn_email(&self, email: &str, contact: Arc<Contact>) {
+        self.by_email.insert(email.to_owned(), contact.clone()).await;
+        if let Some(fresh) = &self.fresh {
+            fresh.insert(email.to_owned(), contact).await;
+        }
+    }
+
     /// Forgets who has an address.
     pub async fn forget_email(&self, email: &str) {
         self.by_email.invalidate(email).await;
@@ -113,14 +122,15 @@ pub enum Belonging<'a> {
 }
 
 impl Belonging<'_> {
-    fn key(self, owner: &str, directory: &Directory) -> String {
-        match self {
+    fn key(self, owner: &str, directory: &Directory) -> [u64; 2] {
+        let what = match self {
             Belonging::Tag(name) => {
-                format!("{owner} tag {} {}", directory.tags_gone.load(Ordering::Relaxed), name.to_lowercase())
+                ("tag", directory.tags_gone.load(Ordering::Relaxed), Cow::Owned(name.to_lowercase()))
             }
-            Belonging::Company(id) => format!("{owner} company {id}"),
-            Belonging::Address(email) => format!("{owner} address {email}"),
-        }
+            Belonging::Company(id) => ("company", 0, Cow::Borrowed(id)),
+            Belonging::Address(email) => ("address", 0, Cow::Borrowed(email)),
+        };
+        directory.keys.each_ref().map(|keys| keys.hash_one((owner, &what)))
     }
 
     /// Why it need not be given again, as a metric's word.
@@ -187,10 +197,7 @@ impl Client {
         }
         if let Some(email) = &contact.email {
             directory.unsettled.invalidate(email).await;
-            directory.by_email.insert(email.clone(), contact.clone()).await;
-            if let Some(fresh) = &directory.fresh {
-                fresh.insert(email.clone(), contact.clone()).await;
-            }
+            directory.learn_email(email, contact.clone()).await;
         }
     }
 
@@ -210,5 +217,28 @@ impl Client {
             return Ok(known);
         }
         Box::pin(cache.try_get_with_by_ref(key, look())).await.map_err(|shared| E::clone(&shared))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_was_written_a_moment_ago_is_known_however_little_is_remembered() {
+        for (entries_max, ttl_secs) in [(20_000, 3600), (10, 3600), (10, 1), (0, 3600), (20_000, 0)] {
+            let cache = CacheSettings { entries_max, ttl_secs };
+            let directory = Directory::new(&Settings { cache, ..Settings::default() });
+            let emails: Vec<String> = (0..1_000).map(|number| format!("p{number}@example.com")).collect();
+            for email in &emails {
+                directory.learn_email(email, Arc::new(Contact::unseen(email))).await;
+            }
+            directory.by_email.run_pending_tasks().await;
+            for email in &emails {
+                assert!(directory.lately_with(email).await.is_some(), "{email}, {entries_max}, {ttl_secs}");
+            }
+            directory.forget_email(&emails[7]).await;
+            assert_eq!(directory.lately_with(&emails[7]).await, None);
+        }
     }
 }

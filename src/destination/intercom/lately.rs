@@ -9,22 +9,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
+use moka::policy::EvictionPolicy;
 
 use super::client::Client;
 use super::identity::Contact;
 use super::ledger::Note;
+use super::limits::unshown_max;
 use crate::action::Failure;
 
-/// The most contacts of which something is remembered.
-const CONTACTS_MAX: u64 = 100_000;
+/// What is kept until the search surely knows it, which it does after so many seconds: the latest goes in, whoever is there.
+pub fn until_shown<V: Clone + Send + Sync + 'static>(lag_secs: u64) -> Cache<String, V> {
+    Cache::builder()
+        .max_capacity(unshown_max(lag_secs))
+        .eviction_policy(EvictionPolicy::lru())
+        .time_to_live(Duration::from_secs(lag_secs))
+        .build()
+}
 
 /// What is true of an id: who it leads to, or that nobody is there.
 pub struct Lately(Cache<String, Option<Arc<Contact>>>);
 
 impl Lately {
-    /// Nothing learned yet; the search knows everything after `lag`.
-    pub fn new(lag: Duration) -> Lately {
-        Lately(Cache::builder().max_capacity(CONTACTS_MAX).time_to_live(lag).build())
+    /// Nothing learned yet; the search knows everything after so many seconds.
+    pub fn new(lag_secs: u64) -> Lately {
+        Lately(until_shown(lag_secs))
     }
 
     /// This contact is what `id` leads to: itself, or whom it was merged into.
@@ -132,5 +140,21 @@ impl Client {
             None => lately.is_gone(id).await,
         }
         Ok(there)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_latest_are_kept_however_many_there_were() {
+        let (cache, max) = (until_shown(60), unshown_max(60));
+        for number in 0..=max {
+            cache.insert(number.to_string(), ()).await;
+        }
+        cache.run_pending_tasks().await;
+        let is_kept = |number: u64| cache.contains_key(&number.to_string());
+        assert_eq!([0, 1, max].map(is_kept), [false, true, true]);
     }
 }

@@ -9,7 +9,8 @@
 //! A note is a line at the end of one file. Those of attempts at once go together, with one sync, and what was added is read
 //! from where reading ended last: a lead costs a line, however many there are, and a delivery that changes nobody's address
 //! costs nothing. What the search shows by now is left out when the file is written anew, which is at most once in a lag. Of
-//! more than [`LINES_MAX`] the oldest go first: those are then known by the search alone, as if made elsewhere.
+//! more than can have been written meanwhile the oldest go first: those are then known by the search alone, as if made
+//! elsewhere. The file may hold twice as many lines.
 //!
 //! The note comes after Intercom's answer and before the delivery is settled. When the process ends between, the delivery is
 //! attempted again and has it in its steps that a lead was asked for. The deliveries' records alone would not do: they are
@@ -25,6 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use sha2::{Digest, Sha256};
 
 use super::Settings;
+use super::limits::unshown_max;
 use crate::destination::{Added, Mark, Memory};
 
 #[cfg(test)]
@@ -32,9 +34,6 @@ mod tests;
 
 /// Under this key a destination remembers them.
 const KEY: &str = "addresses";
-
-/// Notes that are kept, at most; the file may hold twice as many lines.
-const LINES_MAX: usize = 100_000;
 
 /// The start of an address's SHA-256.
 type Address = u128;
@@ -99,7 +98,8 @@ impl Ledger {
     pub fn new(name: &Arc<str>, settings: &Settings, memory: Option<&Arc<dyn Memory>>) -> Ledger {
         let lag_secs = i64::try_from(settings.search_lag_secs).unwrap_or(i64::MAX);
         let file = memory.filter(|_| lag_secs > 0).map(|memory| {
-            Arc::new(File { memory: memory.clone(), lag_secs, lines_max: LINES_MAX, read: Mutex::default() })
+            let lines_max = usize::try_from(unshown_max(settings.search_lag_secs)).unwrap_or(usize::MAX);
+            Arc::new(File { memory: memory.clone(), lag_secs, lines_max, read: Mutex::default() })
         });
         let (waiting, turn) = (Mutex::default(), tokio::sync::Mutex::default());
         let (cannot_read, cannot_write) = (AtomicBool::new(false), AtomicBool::new(false));

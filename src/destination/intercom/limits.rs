@@ -13,6 +13,17 @@ pub const TEXT_MAX: usize = 255;
 /// Custom attributes of a workspace, at most.
 const ATTRIBUTES_MAX: usize = 250;
 
+/// Requests that a workspace takes in a minute, at most ("Rate limiting" of the API reference).
+const REQUESTS_A_MINUTE: u64 = 25_000;
+
+/// Contacts that are remembered because the search may not know them yet, at most, however long its lag is.
+const UNSHOWN_MAX: u64 = 100_000;
+
+/// How many contacts can have been written of which the search, which lags by so many seconds, need not know.
+pub fn unshown_max(search_lag_secs: u64) -> u64 {
+    search_lag_secs.div_ceil(60).saturating_mul(REQUESTS_A_MINUTE).min(UNSHOWN_MAX)
+}
+
 /// Cuts a text that is too long, with a warning about `field`.
 pub fn cut<'a>(field: &str, text: Json<'a>, warnings: &mut Vec<Warning>) -> Json<'a> {
     let Some((end, _)) = text.as_str().and_then(|text| text.char_indices().nth(TEXT_MAX)) else {
@@ -131,6 +142,12 @@ mod tests {
         let mut warnings = Vec::new();
         assert_eq!(Json::Object(attributes(given, &mut warnings)).to_string(), expected);
         assert_eq!(warnings.iter().map(|warning| &*warning.code).collect::<Vec<_>>(), codes);
+    }
+
+    #[test]
+    fn no_more_is_written_in_a_lag_than_a_workspace_takes() {
+        assert_eq!([0, 1, 60, 61, 180].map(unshown_max), [0, 25_000, 25_000, 50_000, 75_000]);
+        assert_eq!([86_400, u64::MAX].map(unshown_max), [UNSHOWN_MAX; 2]);
     }
 
     #[test]
