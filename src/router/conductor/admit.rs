@@ -94,7 +94,7 @@ impl Conductor {
     /// been put on it meanwhile.
     fn is_behind(&self, one: &Joining, is_second: bool) -> bool {
         let is_before = |key| match &self.window.second_look {
-            Some(look) if is_second => look.shelf.holds_before(key, one.parked, one.id),
+            Some(look) if is_second => look.shelf.holds_before(&self.window.keys, key, one.parked, one.id),
             _ => self.window.is_shelved(key, one.parked),
         };
         match one.parked {
@@ -105,7 +105,7 @@ impl Conductor {
 
     fn is_shelved(&self, key: u64, is_parked: bool, is_second: bool) -> bool {
         match &self.window.second_look {
-            Some(look) if is_second => look.shelf.holds(key, is_parked),
+            Some(look) if is_second => look.shelf.holds(&self.window.keys, key, is_parked),
             _ => self.window.is_shelved(key, is_parked),
         }
     }
@@ -157,8 +157,7 @@ impl Conductor {
         let is_stirred = is_asleep && people(&one.keys).any(|key| self.is_stirred(key));
         match &mut self.window.second_look {
             Some(look) if is_second => {
-                look.shelf.put(one.id, &one.keys, one.parked);
-                self.window.shelf.move_on(&one.keys, one.parked);
+                look.shelf.put_over(&mut self.window.keys, one.id, &one.keys, one.parked);
                 until.into_iter().for_each(|until| look.shelf.rests(until));
             }
             _ => self.put_on_shelf(one.id, &one.keys, one.parked, until),

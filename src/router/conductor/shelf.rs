@@ -7,22 +7,46 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::firsts::Firsts;
+use super::firsts::{Firsts, Side};
 use crate::delivery::Id;
 use crate::instant::Timestamp;
 
-/// The deliveries that were read and not taken. Holds keys, not deliveries.
+/// Whom those on the shelf are about, and which is the first about each: on one side as it is, and during a second look on the
+/// other as it will be after it. Both stand in one place, so that a look takes no more memory than the shelf.
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    /// Of those that stand in their lines.
+    lined: Firsts,
+    /// Of those that came too early. Only people have lines of such.
+    parked: Firsts,
+}
+
+impl Keys {
+    fn of(&self, is_parked: bool) -> &Firsts {
+        if is_parked { &self.parked } else { &self.lined }
+    }
+
+    fn of_mut(&mut self, is_parked: bool) -> &mut Firsts {
+        if is_parked { &mut self.parked } else { &mut self.lined }
+    }
+
+    /// Forgets those of a shelf that is no more.
+    pub(super) fn forget(&mut self, shelf: &Shelf) {
+        self.lined.forget(shelf.side);
+        self.parked.forget(shelf.side);
+    }
+}
+
+/// The deliveries that were read and not taken; whom they are about stands in `Keys`.
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
     /// The first of them.
     pub(super) first: Option<Id>,
-    /// Of those that stand in their lines, each with the number of the first of them.
-    lined: Firsts,
-    /// Of those of them that stand behind one in memory, or behind one on the shelf that does.
+    /// Where its keys are.
+    side: Side,
+    /// The keys of those in lines that stand behind one in memory, or behind one on the shelf that does.
     waiting: HashSet<u64>,
-    /// Of those that came too early, likewise. Only people have lines of such.
-    parked: Firsts,
-    /// How many of these there are.
+    /// How many of them came too early.
     pub(super) parked_count: usize,
     /// The first time at which one of these may go.
     pub(super) due_at: Option<Timestamp>,
@@ -30,18 +54,22 @@ pub(super) struct Shelf {
 
 impl Shelf {
     /// Puts one on it.
-    pub(super) fn put(&mut self, id: Id, keys: &[u64], is_parked: bool) {
-        self.first = Some(self.first.map_or(id, |first| first.min(id)));
-        let firsts = if is_parked { &mut self.parked } else { &mut self.lined };
-        let number = id.to_number();
-        keys.iter().for_each(|key| firsts.put(*key, number));
-        self.parked_count += usize::from(is_parked);
+    pub(super) fn put(&mut self, known: &mut Keys, id: Id, keys: &[u64], is_parked: bool) {
+        let firsts = known.of_mut(is_parked);
+        keys.iter().for_each(|key| firsts.put(self.side, *key, id.to_number()));
+        self.has(id, is_parked);
     }
 
-    /// What is known of these keys stands on another shelf as well, and need not be known twice.
-    pub(super) fn move_on(&mut self, keys: &[u64], is_parked: bool) {
-        let firsts = if is_parked { &mut self.parked } else { &mut self.lined };
-        keys.iter().for_each(|key| firsts.remove(*key));
+    /// Puts one on it that was on the other: what is known there of its keys is known here from now on.
+    pub(super) fn put_over(&mut self, known: &mut Keys, id: Id, keys: &[u64], is_parked: bool) {
+        let firsts = known.of_mut(is_parked);
+        keys.iter().for_each(|key| firsts.put_over(self.side, *key, id.to_number()));
+        self.has(id, is_parked);
+    }
+
+    fn has(&mut self, id: Id, is_parked: bool) {
+        self.first = Some(self.first.map_or(id, |first| first.min(id)));
+        self.parked_count += usize::from(is_parked);
     }
 
     /// One on it rests, until then.
@@ -60,18 +88,17 @@ impl Shelf {
     }
 
     /// Whether one with this key is on it, of those that stand in their lines or of those that came too early.
-    pub(super) fn holds(&self, key: u64, is_parked: bool) -> bool {
-        self.first_of(key, is_parked).is_some()
+    pub(super) fn holds(&self, known: &Keys, key: u64, is_parked: bool) -> bool {
+        self.first_of(known, key, is_parked).is_some()
     }
 
     /// The same of those that are older than this one.
-    pub(super) fn holds_before(&self, key: u64, is_parked: bool, id: Id) -> bool {
-        self.first_of(key, is_parked).is_some_and(|first| first < id)
+    pub(super) fn holds_before(&self, known: &Keys, key: u64, is_parked: bool, id: Id) -> bool {
+        self.first_of(known, key, is_parked).is_some_and(|first| first < id)
     }
 
-    fn first_of(&self, key: u64, is_parked: bool) -> Option<Id> {
-        let firsts = if is_parked { &self.parked } else { &self.lined };
-        firsts.get(key).map(Id::from_number)
+    fn first_of(&self, known: &Keys, key: u64, is_parked: bool) -> Option<Id> {
+        known.of(is_parked).get(self.side, key).map(Id::from_number)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -109,10 +136,10 @@ pub(super) struct SecondLook {
 }
 
 impl SecondLook {
-    pub(super) fn new(first: Option<Id>, stirred: HashSet<u64>, now: Timestamp) -> SecondLook {
+    pub(super) fn new(before: &Shelf, stirred: HashSet<u64>, now: Timestamp) -> SecondLook {
         SecondLook {
-            after: first.and_then(|first| first.to_number().checked_sub(1)).map(Id::from_number),
-            shelf: Shelf::default(),
+            after: before.first.and_then(|first| first.to_number().checked_sub(1)).map(Id::from_number),
+            shelf: Shelf { side: before.side.other(), ..Shelf::default() },
             wants: Wants::default(),
             stirred,
             began_at: now,

@@ -18,7 +18,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::shelf::{SecondLook, Shelf, Wants};
+use super::shelf::{Keys, SecondLook, Shelf, Wants};
 use super::{Alarm, Conductor, Joining};
 use crate::delivery::Id;
 use crate::instant::Timestamp;
@@ -65,6 +65,8 @@ pub(super) struct Window {
     /// The last one that is known to be in the store.
     told: Option<Id>,
     pub(super) shelf: Shelf,
+    /// Whom those on the shelf are about.
+    pub(super) keys: Keys,
     pub(super) wants: Wants,
     pub(super) second_look: Option<SecondLook>,
     /// The next one begins no sooner.
@@ -92,6 +94,7 @@ impl Window {
             frontier: None,
             told,
             shelf: Shelf::default(),
+            keys: Keys::default(),
             wants: Wants::default(),
             second_look: None,
             not_before: now,
@@ -134,18 +137,17 @@ impl Window {
     /// Whether one with this key is on the shelf, as it was before or as it will be after a second look.
     pub(super) fn is_shelved(&self, key: u64, is_parked: bool) -> bool {
         let future = self.second_look.as_ref().map(|look| &look.shelf);
-        self.shelf.holds(key, is_parked) || future.is_some_and(|shelf| shelf.holds(key, is_parked))
+        let holds = |shelf: &Shelf| shelf.holds(&self.keys, key, is_parked);
+        holds(&self.shelf) || future.is_some_and(holds)
     }
 
     /// Whether one with this key that came too early is on the shelf and older than this one.
     pub(super) fn is_parked_before(&self, key: u64, id: Id) -> bool {
+        let holds = |shelf: &Shelf| shelf.holds_before(&self.keys, key, true, id);
         match &self.second_look {
             // What is older was looked at: it is in memory, or stays.
-            Some(look) if look.after >= Some(id) => look.shelf.holds_before(key, true, id),
-            look => {
-                let stays = look.as_ref().is_some_and(|look| look.shelf.holds_before(key, true, id));
-                stays || self.shelf.holds_before(key, true, id)
-            }
+            Some(look) if look.after >= Some(id) => holds(&look.shelf),
+            look => look.as_ref().is_some_and(|look| holds(&look.shelf)) || holds(&self.shelf),
         }
     }
 
@@ -191,7 +193,7 @@ impl Window {
         self.ended(id);
         let future = self.second_look.as_mut().map(|look| &mut look.shelf);
         for shelf in std::iter::once(&mut self.shelf).chain(future) {
-            shelf.put(id, keys, is_parked);
+            shelf.put(&mut self.keys, id, keys, is_parked);
             until.into_iter().for_each(|until| shelf.rests(until));
         }
     }
@@ -339,7 +341,7 @@ impl Conductor {
         }
         if self.window.second_look.is_none() && self.is_second_look_due(now) {
             let stirred = std::mem::take(&mut self.window.wants.stirred);
-            self.window.second_look = Some(SecondLook::new(self.window.shelf.first, stirred, now));
+            self.window.second_look = Some(SecondLook::new(&self.window.shelf, stirred, now));
         }
         let Bounds { lined, page, .. } = self.window.bounds;
         let read = match &self.window.second_look {
@@ -384,10 +386,11 @@ impl Conductor {
     fn end_second_look(&mut self, now: Timestamp) {
         let Some(look) = self.window.second_look.take() else { return };
         let took = Duration::try_from(now.duration_since(look.began_at)).unwrap_or_default().min(LOOK_MAX);
-        let Window { shelf, wants, not_before, pause, .. } = &mut self.window;
+        let Window { shelf, keys, wants, not_before, pause, .. } = &mut self.window;
         *not_before = now + (took * 3).max(*pause);
         *pause = (*pause * 2).clamp(PAUSE, PAUSE_MAX);
         let stirred = std::mem::take(&mut wants.stirred);
+        keys.forget(shelf);
         (*shelf, *wants) = (look.shelf, Wants { stirred, ..look.wants });
         if !shelf.is_empty() {
             self.alarms.set(*not_before, Alarm::Shelf);
