@@ -57,17 +57,18 @@ impl Shelf {
     pub(super) fn put(&mut self, known: &mut Keys, id: Id, keys: &[u64], is_parked: bool) {
         let firsts = known.of_mut(is_parked);
         keys.iter().for_each(|key| firsts.put(self.side, *key, id.to_number()));
-        self.has(id, is_parked);
+        self.count_in(id, is_parked);
     }
 
     /// Puts one on it that was on the other: what is known there of its keys is known here from now on.
     pub(super) fn put_over(&mut self, known: &mut Keys, id: Id, keys: &[u64], is_parked: bool) {
         let firsts = known.of_mut(is_parked);
         keys.iter().for_each(|key| firsts.put_over(self.side, *key, id.to_number()));
-        self.has(id, is_parked);
+        self.count_in(id, is_parked);
     }
 
-    fn has(&mut self, id: Id, is_parked: bool) {
+    /// One more is on it.
+    fn count_in(&mut self, id: Id, is_parked: bool) {
         self.first = Some(self.first.map_or(id, |first| first.min(id)));
         self.parked_count += usize::from(is_parked);
     }
