@@ -13,7 +13,6 @@ use super::attribute::Model;
 use super::client::Client;
 use super::identity::{Contact, Identity};
 use super::lately::{Lately, until_shown};
-use super::limits::unshown_max;
 use super::{CacheSettings, Settings};
 
 /// Belongings that are remembered of each contact, on average, at most.
@@ -26,8 +25,8 @@ const NEW_IN_A_ROW: u32 = 3;
 pub struct Directory {
     pub(super) by_external_id: Cache<String, Arc<Contact>>,
     pub(super) by_email: Cache<String, Arc<Contact>>,
-    /// By address, until the search surely knows: there where nothing else is remembered for that long.
-    pub(super) fresh: Option<Cache<String, Arc<Contact>>>,
+    /// By address, until the search surely knows.
+    fresh: Cache<String, Arc<Contact>>,
     /// Addresses of leads that may have been made, though there was no answer; when that was known, in Unix seconds.
     pub(super) unsettled: Cache<String, i64>,
     /// What the search need not know yet.
@@ -48,11 +47,10 @@ impl Directory {
         let CacheSettings { entries_max, ttl_secs } = settings.cache;
         let lag_secs = settings.search_lag_secs;
         let cache = || Cache::builder().time_to_live(Duration::from_secs(ttl_secs));
-        let is_short = entries_max < unshown_max(lag_secs) || ttl_secs < lag_secs;
         Directory {
             by_external_id: cache().max_capacity(entries_max).build(),
             by_email: cache().max_capacity(entries_max).build(),
-            fresh: is_short.then(|| until_shown(lag_secs)),
+            fresh: until_shown(lag_secs),
             lately: Lately::new(lag_secs),
             unsettled: until_shown(lag_secs),
             belongings: Cache::builder()
@@ -90,23 +88,19 @@ impl Directory {
 
     /// Who was written with an address, at least for as long as the search need not show it.
     pub async fn lately_with(&self, email: &str) -> Option<Arc<Contact>> {
-        self.fresh.as_ref().unwrap_or(&self.by_email).get(email).await
+        self.fresh.get(email).await
     }
 
     /// Remembers who has an address.
     async fn learn_email(&self, email: &str, contact: Arc<Contact>) {
         self.by_email.insert(email.to_owned(), contact.clone()).await;
-        if let Some(fresh) = &self.fresh {
-            fresh.insert(email.to_owned(), contact).await;
-        }
+        self.fresh.insert(email.to_owned(), contact).await;
     }
 
     /// Forgets who has an address.
     pub async fn forget_email(&self, email: &str) {
         self.by_email.invalidate(email).await;
-        if let Some(fresh) = &self.fresh {
-            fresh.invalidate(email).await;
-        }
+        self.fresh.invalidate(email).await;
     }
 }
 
@@ -226,7 +220,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_was_written_a_moment_ago_is_known_however_little_is_remembered() {
-        for (entries_max, ttl_secs) in [(20_000, 3600), (10, 3600), (10, 1), (0, 3600), (20_000, 0)] {
+        for (entries_max, ttl_secs) in [(20_000, 3600), (10, 3600), (10, 1), (0, 3600), (20_000, 0), (200_000, 3600)] {
             let cache = CacheSettings { entries_max, ttl_secs };
             let directory = Directory::new(&Settings { cache, ..Settings::default() });
             let emails: Vec<String> = (0..1_000).map(|number| format!("p{number}@example.com")).collect();

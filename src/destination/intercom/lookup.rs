@@ -74,9 +74,8 @@ impl Client {
 
     /// Who was written with an address a moment ago.
     async fn fresh(&self, email: &str, external_id: Option<&str>) -> Result<Option<Contact>, Failure> {
-        if let Some(fresh) = &self.service.directory.fresh
-            && let Some(contact) = fresh.get(email).await.filter(|contact| contact.may_be(external_id))
-        {
+        let known = self.service.directory.lately_with(email).await;
+        if let Some(contact) = known.filter(|contact| contact.may_be(external_id)) {
             return Ok(Some(Contact::clone(&contact)));
         }
         let candidates = self.written_with(email).await?;
