@@ -54,8 +54,8 @@ impl Directory {
             lately: Lately::new(lag_secs),
             unsettled: until_shown(lag_secs),
             belongings: Cache::builder()
-                .time_to_live(Duration::from_secs(ttl_secs))
                 .max_capacity(entries_max.saturating_mul(BELONGINGS_MEAN))
+                .time_to_live(Duration::from_secs(ttl_secs))
                 .build(),
             keys: std::array::from_fn(|_| RandomState::new()),
             tags_gone: AtomicU32::new(0),
@@ -86,7 +86,7 @@ impl Directory {
         self.belongings.invalidate_all();
     }
 
-    /// Who was written with an address, at least for as long as the search need not show it.
+    /// Who was written with an address so short a time ago that the search need not show it.
     pub async fn lately_with(&self, email: &str) -> Option<Arc<Contact>> {
         self.fresh.get(email).await
     }

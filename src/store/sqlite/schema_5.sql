@@ -1,6 +1,6 @@
 -- Version 5. What deliveries have written past older ones of the same person, which wait outside their lines, so that it is not
--- written over when those go: by destination, the person's key and the thing. `value` and `whom` are hashes; `id` is the delivery, and
--- `stands_at` its place in the order of calls.
+-- written over when those go: by destination, the person's key and the thing. `value` and `whom` are hashes; `id` is the
+-- delivery, and `stands_at` its place in the order of calls.
 CREATE TABLE passed (
     destination TEXT NOT NULL,
     key INTEGER NOT NULL,
